@@ -25,6 +25,7 @@ mod dialect;
 mod ends;
 mod error;
 mod handover;
+mod health;
 mod history;
 mod key_uses;
 mod link_order;

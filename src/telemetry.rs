@@ -19,10 +19,16 @@ pub struct ErrorChain<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut told = self.0.to_string();
+        f.write_str(&told)?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            let next = error.to_string();
+            // Some errors of libraries tell their source themselves.
+            if !told.ends_with(&next) {
+                write!(f, ": {next}")?;
+                told = next;
+            }
             source = error.source();
         }
         Ok(())

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The file is something else.
     #[error("`{0}` is not a SQLite database")]
     NotADatabase(String),
+    /// The file was written over, or its disk lost a part of it.
+    #[error("the file of the database `{0}` is damaged; restore a copy of it")]
+    Damaged(String),
     /// A file, directory or mount without the right to write, or a server that is a read-only copy.
     #[error(
         "cannot {operation}: the database `{database}` is read-only; {}",
@@ -119,7 +122,10 @@ const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READ_ONLY: i32 = 8;
 const FULL: i32 = 13;
+const CORRUPT: i32 = 11;
 const NOT_A_DATABASE: i32 = 26;
+/// The index of the log cannot grow, which a start on a full disk meets first.
+const SHARED_MEMORY_SIZE: i32 = 4_874;
 
 impl StoreError {
     pub(super) fn from_sqlx(operation: &'static str, place: &str, source: sqlx::Error) -> Self {
@@ -129,6 +135,7 @@ impl StoreError {
             Kind::ReadOnly => Self::ReadOnly { operation, database },
             Kind::Full => Self::DiskFull { operation, database },
             Kind::NotADatabase => Self::NotADatabase(database),
+            Kind::Damaged => Self::Damaged(database),
             Kind::Away => Self::Unavailable { operation, database, source },
             Kind::Other => Self::Failed { operation, database, source },
         }
@@ -172,6 +179,8 @@ impl StoreError {
             Self::DiskFull { .. } => "the disk of the service's database is full",
             Self::Locked { .. } => "the service's database is locked by another process",
             Self::Unavailable { .. } => "the service's database is not available",
+            Self::Absent(_) => "the file of the service's database is gone",
+            Self::Damaged(_) => "the file of the service's database is damaged",
             _ => "the service cannot use its database",
         }
     }
@@ -189,6 +198,7 @@ enum Kind {
     ReadOnly,
     Full,
     NotADatabase,
+    Damaged,
     Away,
     Other,
 }
@@ -214,11 +224,16 @@ impl Kind {
     }
 
     fn of_sqlite(code: &str) -> Self {
-        match code.parse().map(|code: i32| code & 0xff) {
+        let code: Result<i32, _> = code.parse();
+        if code == Ok(SHARED_MEMORY_SIZE) {
+            return Self::Full;
+        }
+        match code.map(|code| code & 0xff) {
             Ok(BUSY | LOCKED) => Self::Locked,
             Ok(READ_ONLY) => Self::ReadOnly,
             Ok(FULL) => Self::Full,
             Ok(NOT_A_DATABASE) => Self::NotADatabase,
+            Ok(CORRUPT) => Self::Damaged,
             _ => Self::Other,
         }
     }

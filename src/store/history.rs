@@ -297,11 +297,6 @@ impl Store {
         })
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.database.fetch("reach the database", "SELECT 1 AS one", Vec::new()).await.map(drop)
-    }
-
     /// Deletes runs that have ended, the oldest first, at most so many; how many were. Links stay.
     pub async fn delete_runs(&self, which: OldRuns, at_most: u32) -> Result<u64, StoreError> {
         let at_most = i64::from(at_most).into();

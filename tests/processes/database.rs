@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sync_to_m3ter_sandbox::control::FaultKind;
 
 use crate::cluster::Cluster;
 use crate::postgres::Server;
@@ -52,6 +53,43 @@ async fn fifty_running_syncs_survive_a_restart_of_the_database() {
         cluster.assert_each_object_once(deal, "after a restart of the database");
     }
     assert_eq!(cluster.get(&replica, "/readyz").await.unwrap().0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_no_writes_for_a_while_loses_and_doubles_nothing() {
+    const NOT_SAVED: &str = "the end of a run is not saved yet";
+    let server = Server::start();
+    let cluster = Cluster::on(server.url()).await;
+    let deal = cluster.add_deal();
+    let log = cluster.path("log");
+    // What is to be saved waits for the database as long as the sync may take.
+    let settings = [("RUST_LOG", "warn"), ("RUN_LEASE", "30"), ("SYNC_TIME_LIMIT", "15")];
+    let replica = cluster.start_with_log(&settings, std::fs::File::create(&log).unwrap().into());
+    cluster.until_ready(&replica).await;
+    cluster.fault("POST", "/commitments", 1, FaultKind::Delay { ms: 2_000 });
+    let run = cluster.begin(&replica, &deal).await;
+    cluster.until_faulted(1).await;
+    server.switch_to_read_only(true).await;
+    cluster
+        .until("the replica shows that it is not ready", async || {
+            cluster.get(&replica, "/readyz").await.is_some_and(|(status, body)| {
+                status == 503 && body["problems"][0].as_str().unwrap().contains("is read-only")
+            })
+        })
+        .await;
+    let (status, fault) = cluster.post(&replica, &format!("/sync-to-m3ter/{deal}")).await.unwrap();
+    assert_eq!((status, &fault["errorCode"]), (503, &json!("DATABASE_UNAVAILABLE")), "{fault}");
+    let told = || std::fs::read_to_string(&log).unwrap();
+    cluster.until("the run has come to its end", async || told().contains(NOT_SAVED)).await;
+    // It is tried again four times a second, which is not told each time.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(told().matches(NOT_SAVED).count(), 1, "{}", told());
+    server.switch_to_read_only(false).await;
+    let ended = cluster.ended(&replica, &run).await;
+    assert_eq!(ended["result"]["syncStatus"], "Completed", "{ended:#}");
+    assert_eq!(ended["tries"].as_array().map(Vec::len), Some(1), "{ended:#}");
+    cluster.assert_each_object_once(&deal, "while the database took no writes");
+    cluster.until_ready(&replica).await;
 }
 
 /// The share of m3ter's limit is in memory: no callout waits for the database to get its place.

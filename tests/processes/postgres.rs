@@ -182,6 +182,17 @@ impl Server {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Lets all sessions only read, as on a server that has become a standby, or no longer.
+    pub(crate) async fn switch_to_read_only(&self, is_on: bool) {
+        let server = PgPool::connect(&self.url()).await.unwrap();
+        let word = if is_on { "on" } else { "off" };
+        let setting = format!("ALTER SYSTEM SET default_transaction_read_only = {word}");
+        for statement in [setting, "SELECT pg_reload_conf()".to_owned()] {
+            sqlx::query(AssertSqlSafe(statement)).execute(&server).await.unwrap();
+        }
+        server.close().await;
+    }
+
     /// As a crash would: without a word to anyone who is connected.
     pub(crate) fn stop(&self) {
         let stopped = as_postgres(&self.program("pg_ctl"))

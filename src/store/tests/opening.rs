@@ -81,6 +81,21 @@ async fn a_file_that_is_not_a_database_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_damaged_file_is_reported_as_such_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.db");
+    Store::open(&url(&path)).await.unwrap().close().await;
+    let half = std::fs::read(&path).unwrap();
+    let half = &half[..half.len() / 2];
+    std::fs::write(&path, half).unwrap();
+    assert_eq!(
+        opening_fails_with(&url(&path)).await,
+        format!("the file of the database `{}` is damaged; restore a copy of it", path.display())
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), half);
+}
+
+#[tokio::test]
 async fn a_read_only_file_is_reported_as_such() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("read-only.db");

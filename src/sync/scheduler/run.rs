@@ -35,8 +35,19 @@ use crate::transport::{Budget, Class, Lease, Turn};
 const MAX_TAKEOVERS: u32 = 3;
 /// Between two tries to save an end while the database is away.
 const SAVE_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// Between two log lines about that.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// Tries to hand over a run; after that its lease runs out.
 const RELEASE_TRIES: u32 = 3;
+
+/// Whether something that lasts is told now: at once, and then from time to time.
+fn is_due(told_at: &mut Option<Instant>) -> bool {
+    let is_due = told_at.is_none_or(|told| told.elapsed() >= TELL_AGAIN_AFTER);
+    if is_due {
+        *told_at = Some(Instant::now());
+    }
+    is_due
+}
 
 /// How the work on a run ended.
 enum Work {
@@ -112,8 +123,11 @@ impl Shared {
     /// Puts a run on the disk once something is to be written, however long the database is away.
     async fn settle_before_writing(&self, claim: Claim, lease: &Lease) -> Infallible {
         lease.must_be_settled().await;
+        let mut told_at: Option<Instant> = None;
         while let Err(error) = self.claims.settle(claim.run, &self.store).await {
-            tracing::warn!(sync_run_id = %claim.run, error = %ErrorChain(&error), "a run that is to write is not on the disk yet");
+            if is_due(&mut told_at) {
+                tracing::warn!(sync_run_id = %claim.run, error = %ErrorChain(&error), "a run that is to write is not on the disk yet");
+            }
             tokio::time::sleep(SAVE_AGAIN_AFTER).await;
         }
         std::future::pending().await
@@ -224,6 +238,7 @@ impl Shared {
         ended: &EndedTry<'_>,
         lease: &Lease,
     ) -> Option<Option<(ClaimedRun, Lease)>> {
+        let mut told_at: Option<Instant> = None;
         loop {
             let asked_at = Instant::now();
             // A process that stops begins nothing. Where others wait as well, who waits for this
@@ -245,7 +260,9 @@ impl Shared {
             match error {
                 StoreError::ClaimLost(_) => return None,
                 error if error.is_passing() => {
-                    tracing::warn!(sync_run_id = %run.claim.run, error = %ErrorChain(&error), "the end of a run is not saved yet");
+                    if is_due(&mut told_at) {
+                        tracing::warn!(sync_run_id = %run.claim.run, error = %ErrorChain(&error), "the end of a run is not saved yet");
+                    }
                     let pause = tokio::time::sleep(SAVE_AGAIN_AFTER);
                     tokio::select! {
                         () = pause => {}
