@@ -100,7 +100,7 @@ impl Config {
                     .find(|(word, _)| *word == text)
                     .map(|(_, is_on)| *is_on)
             },
-            "takes `on` or `off`, and has something else",
+            "must be `on` or `off`",
         );
         let mappings_dir = variables.optional("MAPPINGS_DIR").map(PathBuf::from);
         let commitment_billing = variables.parsed(

@@ -36,7 +36,7 @@ pub struct Adoption {
     /// All that are waiting to be confirmed.
     #[arg(long)]
     all: bool,
-    /// Go on with the rest where lines of a file of objects are wrong.
+    /// Skip the lines of a file of objects that are wrong, and continue with the rest.
     #[arg(long, requires = "target")]
     skip_invalid: bool,
     /// Whether to only show the change.
@@ -101,7 +101,7 @@ async fn make_right(
     if !faults.is_empty() {
         remark(told(&faults));
         if !adoption.skip_invalid || right.is_empty() {
-            return Ok(unusable("nothing was linked; `--skip-invalid` goes on with the rest"));
+            return Ok(unusable("nothing was linked; `--skip-invalid` leaves these lines out"));
         }
     }
     let mut by_record: BTreeMap<SalesforceId, Vec<Link>> = BTreeMap::new();
@@ -286,7 +286,7 @@ async fn confirm(
         print(if left.is_empty() {
             "Nothing else is waiting to be confirmed"
         } else {
-            "More are waiting to be confirmed: the same command again goes on"
+            "More are waiting to be confirmed: run the same command again"
         });
     }
     if !unknown.is_empty() {

@@ -138,11 +138,11 @@ pub(super) fn say_paused(run: SyncRunId) {
 /// What becomes of a run that nobody waits for any more.
 fn fate(run: SyncRunId, record: &SalesforceId, left: Option<&SyncRun>) -> String {
     let goes_on = format!(
-        "a running service with this database continues it at once. Without one it stays as it is until the next `sync-to-m3ter sync {record}`"
+        "a running service with this database continues it at once; without one, the next `sync-to-m3ter sync {record}` does"
     );
     let Some(left) = left else {
         return format!(
-            "how the run {run} of {record} stands is not known, because the database does not answer"
+            "the state of the run {run} of {record} is not known, because the database does not answer"
         );
     };
     let written = left.object_results.as_ref().map_or(0, Vec::len);
@@ -155,13 +155,13 @@ fn fate(run: SyncRunId, record: &SalesforceId, left: Option<&SyncRun>) -> String
     match left.state {
         RunState::Ended => {
             let status = left.sync_status.as_deref().unwrap_or_default();
-            format!("the run {run} of {record} had come to its end just then: {status}")
+            format!("the run {run} of {record} had just ended: {status}")
         }
         RunState::Retrying => {
-            format!("the run {run} of {record} failed just then, and is tried again by itself")
+            format!("the run {run} of {record} had just failed, and is tried again by itself")
         }
         RunState::Running if is_held => format!(
-            "the run {run} of {record} is another process's, which continues it; if that process is gone, {goes_on}"
+            "another process has the run {run} of {record} and continues it; if that process is gone, {goes_on}"
         ),
         RunState::Running => {
             format!("the run {run} of {record} was given back{written}: {goes_on}")

@@ -31,7 +31,7 @@ pub struct Backfilling {
     /// Records of these statuses.
     #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = syncable, default_values_t = SYNCED_UNASKED)]
     status: Vec<VerifiedStatus>,
-    /// At most so many; the same command again goes on with the next ones.
+    /// How many at most; run the same command again for the next ones.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     /// Only show which records would be synced, and what the verification found of them.
@@ -65,7 +65,7 @@ async fn backfill(
     let id = verification.verification_id.as_str();
     if matches!(place, Place::Service(_)) && *limit > MAX_BACKFILLED {
         return Ok(unusable(format_args!(
-            "a service plans {MAX_BACKFILLED} syncs at once at most: leave --limit out, and the same command again plans the next ones"
+            "a service plans at most {MAX_BACKFILLED} syncs at once: leave out --limit, and run the same command again for the next ones"
         )));
     }
     // A service has an audit log of its own.
@@ -98,7 +98,7 @@ async fn backfill(
         audit("backfill", "", "", &parameters);
     }
     remark(format_args!(
-        "{} planned: the running service does one every {} ms, also when this command is ended; `sync-to-m3ter backfill {id} --cancel` takes back what has not begun",
+        "{} planned: the running service does one every {} ms, even after this command has ended; `sync-to-m3ter backfill {id} --cancel` takes back what has not begun",
         syncs(planned),
         REPLAY_EVERY.as_millis()
     ));

@@ -42,7 +42,7 @@ fn parse(text: &str) -> IdList {
         let word = row.get(header.unwrap_or_default()).unwrap_or_default();
         let fault = match given::record(word) {
             Ok(id) => match known.get(&id) {
-                Some(first) => format!("{id} stands in line {first} already"),
+                Some(first) => format!("{id} is in line {first} already"),
                 None => {
                     known.insert(id.clone(), *line);
                     list.ids.push((*line, id));
@@ -75,6 +75,6 @@ mod tests {
         let faults: Vec<String> = list.faults.iter().map(ToString::to_string).collect();
         assert_eq!(list.ids.len(), 1);
         assert!(faults[0].starts_with("line 3: `nonsense`"), "{faults:?}");
-        assert_eq!(faults[1], "line 4: 006S900000795MMIAY stands in line 2 already");
+        assert_eq!(faults[1], "line 4: 006S900000795MMIAY is in line 2 already");
     }
 }

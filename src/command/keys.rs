@@ -29,7 +29,7 @@ const SOON_HOURS: i64 = 30 * 24;
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Make a key and print it, this once. Several keys of one name are valid at the same time:
-    /// make the new one, hand it out, then take the old one out of the file with `keys revoke NAME
+    /// make the new one, hand it out, then remove the old one from the file with `keys revoke NAME
     /// --key ID`.
     New(Box<NewKeyArguments>),
     /// List the keys of the file: what each may do, when it expires, when it was last used.
@@ -295,6 +295,6 @@ fn check(file: PathBuf, output: Output) -> anyhow::Result<Outcome> {
     let valid = list.iter().filter(|key| !key.is_over).count();
     let keys = if valid == 1 { "key" } else { "keys" };
     let severity = if faults.is_empty() { Severity::Green } else { Severity::Red };
-    checklist.add_plain(severity, &shown, &format!("`{shown}` lets in {valid} {keys}"));
+    checklist.add_plain(severity, &shown, &format!("`{shown}` has {valid} valid {keys}"));
     checklist.end()
 }

@@ -25,7 +25,7 @@ use crate::command::{
     snapshot::{self, SnapshotCommand},
 };
 use crate::config::{self, Config, Environment};
-use crate::telemetry::{self, Collector, LogFormat};
+use crate::telemetry::{self, Collector, ErrorChain, LogFormat};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
@@ -39,7 +39,7 @@ Exit codes:
   3    Partial Success: some objects are not in m3ter
   4    it failed, and the same may succeed later
   5    a dry run with --exit-code found something to write
-  130  it was interrupted, and gave its run back
+  130  it was interrupted, and handed its run over
 
 `config show` lists all variables; docs/command-line.md has the forms of output.";
 
@@ -49,7 +49,7 @@ Exit codes:
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
-    /// A file of variables, one `NAME=value` a line; what the environment has counts before it.
+    /// A file of variables, one `NAME=value` a line; a variable of the environment takes precedence.
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// For `sync`, `end-date`, `reopen`, `verify`, `backfill`, `runs`, `changes`, `erase`, `links`,
@@ -68,7 +68,7 @@ enum Command {
     Sandbox(Sandboxing),
     /// Sync records from the terminal.
     Sync(command::sync::Syncing),
-    /// Take a deal home, or send it: what a sync of records reads, without persons' data, in a folder.
+    /// Put what a sync of records reads into a folder, without persons' data, to try it elsewhere.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
     /// Compare many records with m3ter and say which differ; writes nothing there.
@@ -164,6 +164,11 @@ impl Command {
     }
 }
 
+/// All commands and their arguments, with their help.
+pub fn arguments() -> clap::Command {
+    command::help::with_help(CommandLine::command())
+}
+
 /// Carries out what the arguments and the environment of the process say; its exit code.
 pub fn run() -> ExitCode {
     // Two TLS libraries of one process would disagree about their cryptography at run time: it is
@@ -171,7 +176,7 @@ pub fn run() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return complain("the cryptography was chosen twice", Outcome::Unusable);
     }
-    let arguments = command::help::with_help(CommandLine::command()).get_matches();
+    let arguments = arguments().get_matches();
     let CommandLine { command, env_file, url } = match CommandLine::from_arg_matches(&arguments) {
         Ok(line) => line,
         Err(error) => error.exit(),
@@ -361,7 +366,7 @@ fn without_runtime(
             Some(command::shells::completions(CommandLine::command(), *shell))
         }
         Command::Man { folder } => {
-            let line = command::help::with_help(CommandLine::command());
+            let line = arguments();
             Some(command::shells::manual(line, folder))
         }
         _ => None,
@@ -399,7 +404,7 @@ fn service(
         };
     }
     let remote = config::remote(variable, url)?.map(Remote::new).transpose();
-    remote.map_err(|error| format!("{error:#}"))
+    remote.map_err(|error| ErrorChain(error.as_ref()).to_string())
 }
 
 fn ended(outcome: anyhow::Result<Outcome>) -> ExitCode {
@@ -408,7 +413,7 @@ fn ended(outcome: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) => {
             let outcome =
                 error.downcast_ref().map_or(Outcome::Unusable, |none: &NoAnswer| none.outcome);
-            complain(&format!("{error:#}"), outcome)
+            complain(&ErrorChain(error.as_ref()).to_string(), outcome)
         }
     }
 }

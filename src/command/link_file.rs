@@ -101,7 +101,7 @@ fn parse_line(
     let word = cell(columns.kind);
     let kind = given::kind(word).ok_or_else(|| {
         let names = EntityKind::ALL.map(EntityKind::name).join(", ");
-        format!("`{word}` is no kind of m3ter object; it takes {names}")
+        format!("`{word}` is not a kind of m3ter object; use {names}")
     })?;
     let m3ter_id = M3terId::parse(cell(columns.m3ter_id)).map_err(|invalid| invalid.to_string())?;
     let row = columns.row.map(cell).filter(|row| !row.is_empty()).map(given::record);
@@ -133,7 +133,10 @@ mod tests {
         assert_eq!(rows, [(2, EntityKind::Account, None), (3, EntityKind::AccountPlan, row)]);
         let faults: Vec<String> = file.faults.iter().map(ToString::to_string).collect();
         assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(faults[1].starts_with("line 5: `Meter` is no kind of m3ter object"), "{faults:?}");
+        assert!(
+            faults[1].starts_with("line 5: `Meter` is not a kind of m3ter object"),
+            "{faults:?}"
+        );
     }
 
     #[test]

@@ -67,13 +67,13 @@ pub enum MappingCommand {
     /// Print the JSON Schema of mapping files, for editors: `#:schema mapping.schema.json` in the
     /// first line of a file gives completion and shows faults while you type.
     Schema,
-    /// Show the way of one value from a record to m3ter: each source, each step, and what came of
+    /// Trace one value from a record to m3ter: each source, each step, and what came of
     /// it.
     Explain(explain::Explaining),
     /// Make mapping files from the connector's metadata records.
     Import(import::Import),
-    /// Give up a field or child relationship that was deleted in Salesforce on purpose: it counts
-    /// as blank from then on.
+    /// Forget a field or child relationship that was deleted in Salesforce on purpose: it is
+    /// treated as blank from then on.
     ForgetField {
         /// `OBJECT.FIELD`, as the answer of a sync names it.
         name: String,

@@ -28,7 +28,7 @@ const GAP: usize = 2;
 /// How something is listed.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Form {
-    /// In which form. In a pipe, a table is one line for each row, with tabs between the cells.
+    /// The output format. In a pipe, a table is one line for each row, with tabs between the cells.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
     /// Show exact times in UTC at a terminal too, not `5 minutes ago`.

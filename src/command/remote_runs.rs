@@ -39,7 +39,7 @@ pub(super) async fn wait(
     let started = Instant::now();
     loop {
         let found = service.load_run(run).await?;
-        let found = found.with_context(|| format!("the service has no run {run} any more"))?;
+        let found = found.with_context(|| format!("the service no longer has the run {run}"))?;
         if let Some(result) = found.result.clone().filter(|_| found.is_over()) {
             show_progress("");
             return Ok(RemoteEnd::Ended(Box::new(result)));
@@ -51,7 +51,7 @@ pub(super) async fn wait(
         if interrupt.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
             show_progress("");
             remark(format_args!(
-                "Interrupted: the run {run} goes on in the service at {}\nLook at it: sync-to-m3ter runs show {run}",
+                "Interrupted: the run {run} continues in the service at {}\nLook at it: sync-to-m3ter runs show {run}",
                 service.url()
             ));
             return Ok(RemoteEnd::Interrupted);
@@ -62,7 +62,7 @@ pub(super) async fn wait(
 /// Runs one run again, by the service.
 pub(super) async fn replay(place: &Place, text: &str, output: Output) -> anyhow::Result<Outcome> {
     let Place::Service(service) = place else {
-        return Ok(unusable("a run is run again with all settings of the service, or by --url"));
+        return Ok(unusable("running a run again needs all settings of the service, or --url"));
     };
     let run = match given::run(place, text).await? {
         Ok(run) => run,

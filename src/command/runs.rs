@@ -113,7 +113,7 @@ pub struct Filter {
     /// Asked for before this time.
     #[arg(long, value_parser = given::instant)]
     pub until: Option<Timestamp>,
-    /// At most so many.
+    /// How many at most.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub limit: u32,
 }

@@ -261,7 +261,7 @@ impl Served {
         let billing = manifest.commitment_billing.as_deref();
         let mappings = folder.join(FOLDER_OF_MAPPINGS);
         let first =
-            manifest.records.first().ok_or_else(|| wrong("it is of no record".to_owned()))?;
+            manifest.records.first().ok_or_else(|| wrong("it is not of any record".to_owned()))?;
         let named: Vec<String> = manifest
             .records
             .iter()

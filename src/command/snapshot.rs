@@ -51,7 +51,7 @@ pub struct Taking {
     /// The folder, which must not be there yet; else `snapshot-` and the first record's ID.
     #[arg(long, value_name = "FOLDER")]
     pub to: Option<PathBuf>,
-    /// Do not say on standard error how far it is.
+    /// Do not show on standard error how far it is.
     #[arg(long, short)]
     pub quiet: bool,
 }

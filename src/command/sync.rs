@@ -33,7 +33,7 @@ pub struct Syncing {
     /// Write exactly the plan that a dry run showed, or nothing; of one record.
     #[arg(long, conflicts_with = "dry_run")]
     pub expected_plan: Option<PlanHash>,
-    /// Do not say on standard error how far a sync is.
+    /// Do not show on standard error how far a sync is.
     #[arg(long, short)]
     pub quiet: bool,
     /// In which form the result is shown; `json` is the answer of the API, one line for each record.

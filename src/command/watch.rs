@@ -42,7 +42,7 @@ pub(super) async fn one(place: &Place, run: SyncRunId, output: Output) -> anyhow
         }
         if interrupt.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
             show_progress("");
-            remark(format_args!("The run goes on. Look at it: sync-to-m3ter runs show {run}"));
+            remark(format_args!("The run continues. Look at it: sync-to-m3ter runs show {run}"));
             return Ok(Outcome::Interrupted);
         }
     }

@@ -142,7 +142,10 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, String)> {
             ));
         }
         if is_of_the_process(name) {
-            return Err((number, format!("{name} counts only in the environment; set it there")));
+            return Err((
+                number,
+                format!("{name} is read only from the environment; set it there"),
+            ));
         }
         let value =
             unquoted(value.trim()).map_err(|problem| (number, format!("{name} {problem}")))?;
@@ -218,8 +221,8 @@ mod tests {
             ("A='hunter2'x", 1, "after its closing quote"),
             ("A=hunter 2", 1, "blank"),
             ("A=hunter2\nA=hunter3", 2, "A is set a second time"),
-            ("https_proxy=hunter2", 1, "counts only in the environment"),
-            ("PGPASSWORD=hunter2", 1, "counts only in the environment"),
+            ("https_proxy=hunter2", 1, "is read only from the environment"),
+            ("PGPASSWORD=hunter2", 1, "is read only from the environment"),
         ] {
             let (found, problem) = read(text).unwrap_err();
             assert!(found == line && problem.contains(words), "{text}: {problem}");

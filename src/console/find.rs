@@ -56,7 +56,7 @@ pub(super) async fn show(
     visitor.needs(Permission::ReadRuns)?;
     let sought = q.trim();
     if sought.chars().count() > MAX_CHARACTERS {
-        let message = "What is looked for is too long; paste one id or one address";
+        let message = "The search text is too long; paste one ID or one address";
         return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message));
     }
     if let Some(run) = SyncRunId::parse(sought)

@@ -151,7 +151,21 @@ pub(super) fn check_nothing(bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
+/// What a body begins with that is in another form than a JSON parser reads, and in no words of
+/// its own.
+fn other_form(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [0xef, 0xbb, 0xbf, ..] => "begins with a byte order mark; send UTF-8 without one",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "is in UTF-16; send UTF-8",
+        [0x1f, 0x8b, ..] => "is compressed; send it as it is",
+        _ => return None,
+    })
+}
+
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    if let Some(form) = other_form(bytes) {
+        return Err(invalid_body(format!("The body {form}")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

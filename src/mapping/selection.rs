@@ -54,7 +54,7 @@ impl Selection<'_> {
         let faults: Vec<MappingFault> = unknown
             .map(|field| {
                 let message = format!(
-                    "`{}` is no field of {root} or of its parents that the integration user may see",
+                    "`{}` is not a field of {root} or of its parents that the integration user may see",
                     field.path
                 );
                 let hint = "name a field of the record itself, or of a parent by dots";

@@ -173,7 +173,7 @@ impl EndDating<'_> {
         }
         if loaded.to_end.is_empty() && loaded.not_begun.is_empty() {
             let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
-            let text = format!("Of {}, nothing runs beyond {instant}", kinds.join(", "));
+            let text = format!("Nothing of {} runs beyond {instant}", kinds.join(", "));
             report.warnings.push(text.into());
         }
     }

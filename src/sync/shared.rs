@@ -45,7 +45,7 @@ pub(super) struct Shared {
     pub(super) settings: RunSettings,
     pub(super) readiness: Mutex<Readiness>,
     /// Who has all of m3ter's limit, while this process has none of it for that reason.
-    pub(crate) held_by_others: Mutex<Option<HeldByOthers>>,
+    pub(super) held_by_others: Mutex<Option<HeldByOthers>>,
     pub(super) claims: Claims,
     pub(super) waiting: Waiting,
     pub(super) slots: Arc<Slots>,

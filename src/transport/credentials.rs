@@ -52,7 +52,7 @@ impl Transport {
         };
         match earlier.filter(|earlier| refused.is_auth_failed() && *earlier != shown) {
             Some(earlier) => {
-                tracing::warn!(%vendor, refused = refused.reason(), "a new secret was refused; the one from before is used");
+                tracing::warn!(%vendor, refused = refused.reason(), "a new secret was refused; still using the old one");
                 accepted.refuse(shown);
                 log_in(earlier).await.map_err(|_| refused)
             }
@@ -85,7 +85,7 @@ impl Transport {
                 if error.is_auth_failed() {
                     accepted.refuse(shown);
                 }
-                tracing::warn!(%vendor, refused = self.with_clock(error).reason(), "a new secret did not log in; the one from before is used");
+                tracing::warn!(%vendor, refused = self.with_clock(error).reason(), "a new secret does not log in; still using the old one");
                 false
             }
         }

@@ -3,5 +3,6 @@
 mod error_catalogue;
 mod fuzz_corpus;
 mod messages;
+mod named_commands;
 mod openapi;
 mod schemathesis;

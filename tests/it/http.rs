@@ -3,6 +3,7 @@
 pub(crate) mod access;
 mod bad_input;
 mod console;
+mod encodings;
 mod exposure;
 pub(crate) mod hostile_clients;
 mod keys;

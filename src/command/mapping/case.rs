@@ -77,7 +77,7 @@ impl Case {
         let text = text_file::read(path, "JSON").map_err(anyhow::Error::msg)?;
         serde_json::from_str(&text).map_err(|error| {
             anyhow::anyhow!(
-                "`{}` is no case: {error}; a case is `{{ \"record\": {{ \"attributes\": {{ \"type\": \"Opportunity\" }}, \"Id\": \"006…\", … }} }}`",
+                "`{}` is not a case: {error}; a case is `{{ \"record\": {{ \"attributes\": {{ \"type\": \"Opportunity\" }}, \"Id\": \"006…\", … }} }}`",
                 path.display()
             )
         })

@@ -161,7 +161,7 @@ impl Snapshot {
         let manifest = folder.join(MANIFEST);
         if !manifest.is_file() {
             return Err(format!(
-                "`{}` is no snapshot: there is no `{}`; `sync-to-m3ter snapshot take RECORD_ID` makes one",
+                "`{}` is not a snapshot: it has no `{}`; `sync-to-m3ter snapshot take RECORD_ID` makes one",
                 folder.display(),
                 manifest.display()
             ));

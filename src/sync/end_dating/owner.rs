@@ -68,7 +68,7 @@ pub(super) async fn find_owner(
     let account = account.ok_or_else(|| {
         Failure::new(
             ErrorCode::M3terUnavailable,
-            format!("m3ter answered the Contract {} without its Account", found.id),
+            format!("m3ter's answer for the Contract {} does not name its Account", found.id),
         )
     })?;
     Ok(Owner {
@@ -100,7 +100,7 @@ async fn linked(
     {
         let (row, account) = (&link.object.row, &link.m3ter_id);
         let reason = format!(
-            "m3ter's Account {account} is not confirmed to be that of {row}: `sync-to-m3ter adopt --confirm {row}` says that it is, and it can be ended then"
+            "it is not confirmed that m3ter's Account {account} is that of {row}: if it is, run `sync-to-m3ter adopt --confirm {row}`, then end it"
         );
         return Err(Failure::new(ErrorCode::AdoptionToConfirm, reason));
     }

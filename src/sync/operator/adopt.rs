@@ -290,7 +290,9 @@ fn judge(link: &Link, outcome: &RunOutcome) -> Result<String, String> {
             && object.row == link.object.row
             && object.m3ter_id.as_ref().is_none_or(|id| *id == link.m3ter_id)
     });
-    let Some(object) = of_link else { return Ok("Nothing is to be said of it".to_owned()) };
+    let Some(object) = of_link else {
+        return Ok("The check of this link gave no result".to_owned());
+    };
     let is_of_another = matches!(
         object.finding,
         Some(FindingCode::IdentityChanged | FindingCode::CodeInUse | FindingCode::AmbiguousMatch)

@@ -26,11 +26,11 @@ impl Schedule {
             .map_err(|_| "names no time zone of the tz database as its last word".to_owned())?;
         // The expression is about the clocks on the wall: these are read as if they stood in UTC.
         let crontab = cronexpr::parse_crontab(&format!("{} UTC", fields.join(" ")))
-            .map_err(|_| "is no cron expression of five fields".to_owned())?;
+            .map_err(|_| "is not a cron expression of five fields".to_owned())?;
         let schedule = Self { crontab, time_zone };
         match schedule.after(Timestamp::UNIX_EPOCH) {
             Some(_) => Ok(schedule),
-            None => Err("never comes".to_owned()),
+            None => Err("names a time that never comes".to_owned()),
         }
     }
 
@@ -77,8 +77,8 @@ mod tests {
     fn a_time_that_never_comes_is_not_a_schedule() {
         for (text, told) in [
             ("daily", "takes five fields"),
-            ("0 0 30 2 *", "never comes"),
-            ("99 2 * * *", "is no cron expression"),
+            ("0 0 30 2 *", "names a time that never comes"),
+            ("99 2 * * *", "is not a cron expression"),
             ("0 2 * * * Mars/Phobos", "names no time zone"),
             ("0 2 * * * Europe/London extra", "takes five fields"),
         ] {

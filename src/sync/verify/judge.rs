@@ -105,7 +105,7 @@ fn verdict(outcome: &RunOutcome, facts: &Facts) -> (VerifiedStatus, String) {
         matches!(attention, Attention::AccountPlanLeft | Attention::CommitmentLeft)
     };
     if facts.has_removed_lines || outcome.attention().iter().any(is_left) {
-        let message = "m3ter still bills for a line that is gone, or takes no part any more";
+        let message = "m3ter still bills for a line that is gone or no longer takes part";
         return (VerifiedStatus::Gone, message.to_owned());
     }
     if counted.failed > 0 {

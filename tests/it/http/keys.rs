@@ -365,7 +365,7 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), before, "nothing was written");
     }
     let (code, said, _) = keys("check");
-    assert!(code == 0 && said.contains("green ") && said.contains("lets in 2 keys"), "{said}");
+    assert!(code == 0 && said.contains("green ") && said.contains("has 2 valid keys"), "{said}");
     // What a service lets in, it remembers: also when it stops before the minute is over.
     let secret = key.trim().to_owned();
     let file = path.clone();

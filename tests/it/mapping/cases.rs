@@ -130,7 +130,7 @@ async fn a_changed_mapping_shows_what_differs_and_a_faulty_case_is_one_sentence(
             "`Mars` is not a time zone",
         ),
         (json!({ "record": record("Opportunity"), "expected": {} }), "unknown field `expected`"),
-        (json!([]), "is no case"),
+        (json!([]), "is not a case"),
     ] {
         let bad = directory.path().join("bad");
         let _ = std::fs::remove_dir_all(&bad);

@@ -91,7 +91,7 @@ fn an_invalid_condition_is_reported_with_its_place() {
     for condition in ["Missing__c", r#"{ field = "OrderItems.Quantity", above = 1 }"#] {
         let selection = mapping.selection(Some(condition), "condition").unwrap();
         let faults = selection.query(&org()).unwrap_err();
-        assert!(faults[0].to_string().contains("is no field of Order"), "{}", faults[0]);
+        assert!(faults[0].to_string().contains("is not a field of Order"), "{}", faults[0]);
     }
 }
 

@@ -62,7 +62,7 @@ async fn existing_objects_are_linked_after_each_line_was_checked() {
         "line 6: `nonsense` is not a Salesforce record ID",
         &format!("line 7: {synced} has the Contract {theirs} already"),
         &format!("line 8: m3ter has no Plan {nobody}"),
-        "nothing was linked; `--skip-invalid` goes on with the rest",
+        "nothing was linked; `--skip-invalid` leaves these lines out",
     ] {
         assert!(text.contains(told), "{told}: {text}");
     }

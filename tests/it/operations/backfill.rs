@@ -78,5 +78,8 @@ async fn records_that_a_verification_named_are_synced_and_reported() {
         assert_eq!(again[record]["status"], "in_sync", "{:#}", again[record]);
     }
     let (_, text) = run(&["verify", "--show", "latest"]).await;
-    assert!(text.contains(&format!("Since {id}: 0 more need somebody, 2 no longer do.")), "{text}");
+    assert!(
+        text.contains(&format!("Since {id}: 0 more need attention, 2 no longer do.")),
+        "{text}"
+    );
 }

@@ -122,7 +122,7 @@ async fn a_file_of_variables_is_enough_and_its_faults_are_reported() {
     for (text, words) in [
         ("A=1\nM3TER_API_KEY=hun$ter", "line 2: M3TER_API_KEY holds `$`"),
         ("hunter", "line 1: has no `=`"),
-        ("HTTPS_PROXY=http://me:hunter@proxy", "HTTPS_PROXY counts only in the environment"),
+        ("HTTPS_PROXY=http://me:hunter@proxy", "HTTPS_PROXY is read only from the environment"),
     ] {
         let file = write(directory.path(), "wrong.env", text);
         let (code, out, err) = alone(&["runs", "list", "--env-file", &file], &[]).await;

@@ -342,7 +342,7 @@ async fn what_cannot_be_taken_or_served_is_named_with_a_way_on() {
         std::fs::write(&path, whole).unwrap();
     }
     for (arguments, words) in [
-        (vec!["--from", "nowhere"], "`nowhere` is no snapshot"),
+        (vec!["--from", "nowhere"], "`nowhere` is not a snapshot"),
         (vec!["--from", &there], "`sync-to-m3ter snapshot take RECORD_ID` makes one"),
         (vec!["--from", &taken, "--list"], "cannot be used with"),
     ] {

@@ -238,8 +238,11 @@ async fn a_condition_names_records_and_is_evaluated_as_mappings_do() {
     }
     assert_eq!(world.org.requests().len(), logged, "nothing was sent");
     for (condition, told) in [
-        ("Missing__c", "`Missing__c` is no field of Opportunity"),
-        (r#"{ field = "OpportunityLineItems.Quantity", above = 1 }"#, "is no field of Opportunity"),
+        ("Missing__c", "`Missing__c` is not a field of Opportunity"),
+        (
+            r#"{ field = "OpportunityLineItems.Quantity", above = 1 }"#,
+            "is not a field of Opportunity",
+        ),
     ] {
         let request = json!({ "roots": ["Opportunity"], "condition": condition });
         let (status, answer) = world.post("/verifications", &request.to_string()).await;
