@@ -75,8 +75,12 @@ async fn a_file_that_is_not_a_database_is_left_alone() {
         format!("`{}` is not a SQLite database", path.display())
     );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), notes);
-    assert!(
-        opening_fails_with(&url(directory.path())).await.starts_with("cannot open the database")
+    assert_eq!(
+        opening_fails_with(&url(directory.path())).await,
+        format!(
+            "`{}` is a directory; `DATABASE_URL` must name the database file in it",
+            directory.path().display()
+        )
     );
 }
 
