@@ -41,7 +41,7 @@ pub(super) enum Engine {
 enum Synced {
     /// Before it is answered.
     AtOnce,
-    /// With the next one that is at once; on `PostgreSQL`, which may crash alone, at once.
+    /// With the next one that is at once.
     WithNext,
     Sometime,
 }
@@ -106,9 +106,9 @@ impl Database {
         self.write_message(Synced::AtOnce, operation, statements, values).await
     }
 
-    /// The same where nothing outside relies on it yet. A file of `SQLite` does not wait for the
-    /// disk: it is there with the next message that is written at once. Until then a crash of the
-    /// machine, which takes this process along, loses it; the end of the process does not.
+    /// The same where nothing outside relies on it yet, without waiting for the disk: it is there
+    /// with the next message that is written at once. Until then a crash of the database's machine
+    /// loses it; the end of this process does not.
     pub(super) async fn write_provisionally(
         &self,
         operation: &'static str,
@@ -129,11 +129,6 @@ impl Database {
         self.write_message(Synced::Sometime, operation, statements, values).await
     }
 
-    /// Whether what was written provisionally is not on the disk yet.
-    pub(super) fn is_provisional(&self) -> bool {
-        matches!(self.engine, Engine::Sqlite { .. })
-    }
-
     async fn write_message(
         &self,
         synced: Synced,
@@ -152,7 +147,7 @@ impl Database {
                 writer.write(Message { operation, statements, values, is_provisional }).await
             }
             Engine::Postgres(server) => {
-                let is_synced = synced != Synced::Sometime;
+                let is_synced = synced == Synced::AtOnce;
                 server.write(operation, statements, &values, is_synced).await
             }
         };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sync_to_m3ter_sandbox::control::FaultKind;
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
 use crate::cluster::Cluster;
 use crate::postgres::Server;
@@ -132,6 +132,57 @@ async fn callouts_get_their_places_while_the_database_is_away() {
     }
     let requests = cluster.organization.requests();
     assert!(requests.iter().all(|request| request.status != Some(429)), "the limit was exceeded");
+}
+
+/// What a server that crashes has not put on the disk yet, nobody has relied on: nothing is
+/// written for it, and who waits is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_the_database_loses_has_written_nothing_and_its_caller_is_told() {
+    let server = Server::start();
+    let cluster = Cluster::on(server.url()).await;
+    let replica = cluster.replica(&[]).await;
+    let mut lost = Vec::new();
+    // What something else commits meanwhile saves the run as well.
+    for _ in 0..5 {
+        let deal = cluster.add_deal();
+        server.suspend_writer();
+        let hangs = Fault::new("GET", "/query", FaultKind::Hang).containing(&deal);
+        cluster.org.add_fault(hangs);
+        let path = format!("/sync-to-m3ter/{deal}");
+        let crash = async {
+            cluster.until_faulted(1).await;
+            server.stop();
+            server.start_again();
+            cluster.org.let_hanging_go();
+        };
+        let (answer, ()) = tokio::join!(cluster.post(&replica, &path), crash);
+        let (status, result) = answer.unwrap();
+        cluster.org.clear_requests();
+        if (status, &result["errorCode"]) == (200, &json!("INTERRUPTED")) {
+            assert!(
+                !cluster
+                    .organization
+                    .requests()
+                    .iter()
+                    .any(|request| request.method == "POST" && request.path.ends_with("/accounts")),
+                "something was written"
+            );
+            let run = result["syncRunId"].as_str().unwrap();
+            let (status, _) = cluster.get(&replica, &format!("/sync-runs/{run}")).await.unwrap();
+            assert_eq!(status, 404);
+            lost.push(run.to_owned());
+        } else {
+            assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+        }
+        let (_, again) = cluster.post(&replica, &path).await.unwrap();
+        assert_eq!(again["syncStatus"], "Completed", "{again:#}");
+        cluster.assert_each_object_once(&deal, "after a crash of the database");
+        if !lost.is_empty() {
+            return;
+        }
+        cluster.organization.clear_requests();
+    }
+    panic!("the database lost no run");
 }
 
 /// `verify-full` asks who signed the server's certificate, and for whom.

@@ -216,6 +216,17 @@ impl Server {
         assert!(started.unwrap().success());
     }
 
+    /// Stops what puts on the disk what no commit waits for, until the server is stopped.
+    pub(crate) fn suspend_writer(&self) {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let server = file.lines().next().unwrap();
+        let listed = Command::new("ps").args(["--ppid", server, "-o", "pid=,args="]).output();
+        let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+        let writer = listed.lines().find(|line| line.contains("walwriter")).unwrap();
+        let writer = writer.split_whitespace().next().unwrap();
+        assert!(Command::new("kill").args(["-STOP", writer]).status().unwrap().success());
+    }
+
     fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }

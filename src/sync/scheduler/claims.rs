@@ -84,10 +84,11 @@ impl Claims {
                 lease.settle();
                 Ok(())
             }
-            // It has ended, was given back, or somebody else has claimed it: all are on the disk.
-            Err(StoreError::ClaimLost(_)) => {
+            Err(lost @ StoreError::ClaimLost(_)) => {
                 lease.lose();
-                Ok(())
+                // It has ended, was given back, or somebody else has claimed it: all are on the
+                // disk. Or a database that crashed does not know of it any more.
+                store.load_run(run).await?.map(drop).ok_or(lost)
             }
             Err(error) => Err(error),
         }

@@ -106,7 +106,7 @@ impl Shared {
         let next = match work {
             Work::Ended(outcome) => self.save_end(&run, &outcome, &lease, &budget).await,
             Work::Lost => {
-                tracing::warn!(sync_run_id = %run.claim.run, "another process has taken over a run of this one");
+                self.tell_lost(&run, &lease).await;
                 None
             }
             Work::Stopped => {
@@ -219,7 +219,10 @@ impl Shared {
         });
         let callouts = callouts(&run.callouts, budget.journal());
         let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };
-        let next = self.save_end_at_last(run, &ended, lease).await?;
+        let Some(next) = self.save_end_at_last(run, &ended, lease).await else {
+            self.tell_lost(run, lease).await;
+            return None;
+        };
         let run_id = run.claim.run;
         note(run, outcome);
         tracing::info!(
@@ -228,6 +231,35 @@ impl Shared {
         );
         self.waiting.answer(run_id, result);
         next
+    }
+
+    /// A run is not this process's any more: another one has it, or nobody, as a database that
+    /// crashes may lose what it has not put on the disk yet. Then nobody else answers who waits.
+    async fn tell_lost(&self, run: &ClaimedRun, lease: &Lease) {
+        let id = run.claim.run;
+        loop {
+            match self.store.load_run(id).await {
+                Ok(None) => break,
+                Ok(Some(_)) => {
+                    return tracing::warn!(sync_run_id = %id, "another process has taken over a run of this one");
+                }
+                Err(error) => {
+                    tracing::warn!(sync_run_id = %id, error = %ErrorChain(&error), "what became of a run is not known yet");
+                }
+            }
+            let pause = tokio::time::sleep(SAVE_AGAIN_AFTER);
+            if self.draining.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+        }
+        let reason = if lease.is_settled() {
+            "The database lost this sync, with what it had recorded of it; sync the record again"
+        } else {
+            "The database crashed and lost this sync before it wrote anything; sync the record again"
+        };
+        tracing::warn!(sync_run_id = %id, parent_record_id = %run.parent_record_id, "the database lost a run in a crash");
+        let failure = RunOutcome::failed(Failure::new(ErrorCode::Interrupted, reason));
+        self.waiting.answer(id, Arc::new(SyncResult::new(&failure, answered(run, None)).into()));
     }
 
     /// Saves the end, however long the database is away; `None` if the run is somebody else's by
