@@ -26,7 +26,7 @@ pub use addresses::listen_address;
 pub use database::{database_url, known_database};
 pub use environment::{Environment, Origin, UnknownVariable};
 pub use remote::{RemoteConfig, remote};
-pub use settings::{SETTINGS, Setting, Shown, Unset};
+pub use settings::{SETTINGS, Setting, Unset, Visibility};
 pub use variables::optional_secret;
 
 /// Everything that the service is told from outside.

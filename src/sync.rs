@@ -17,6 +17,7 @@ mod approval;
 mod clock;
 mod closing;
 mod context;
+mod dry_run;
 mod end_dating;
 mod execute;
 mod job;

@@ -1,5 +1,5 @@
-//! Logs: one structured line for each event, errors with their whole chain of causes; and spans,
-//! for a collector.
+//! Logs: one structured line for each event, errors with their whole chain of causes; metrics, for
+//! Prometheus; spans, for a collector.
 
 #[cfg(feature = "otel")]
 mod export;

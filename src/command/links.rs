@@ -156,7 +156,7 @@ pub(super) async fn change(
                 store.change_links(order, Some(&user()), Timestamp::now()).await
             };
             match changed? {
-                Ok(handover) => handover.shown(dry_run),
+                Ok(handover) => handover.answer(dry_run),
                 Err(refused) => return Ok(unusable(advice(&refused))),
             }
         }

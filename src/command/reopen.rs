@@ -80,7 +80,7 @@ async fn reopen(
     };
     Ok(reopening?.map(|reopening| {
         let runs = reopening.runs.clone();
-        (reopening.shown(record.clone(), dry_run), runs)
+        (reopening.answer(record.clone(), dry_run), runs)
     }))
 }
 

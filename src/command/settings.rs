@@ -5,7 +5,7 @@ use url::Url;
 
 use super::output::{self, Column, Form};
 use super::{Outcome, remark};
-use crate::config::{Config, Environment, Origin, SETTINGS, Setting, Shown, Unset};
+use crate::config::{Config, Environment, Origin, SETTINGS, Setting, Unset, Visibility};
 
 /// What to do with the configuration.
 #[derive(Debug, Clone, Subcommand)]
@@ -49,9 +49,9 @@ fn row(setting: &Setting, environment: &Environment) -> [String; 3] {
     };
     if let Some(from) = place(setting.name) {
         let value = environment.get(setting.name).unwrap_or_default();
-        let value = match setting.shown {
-            Shown::Value => without_password(value.trim()),
-            Shown::Hidden => HIDDEN.to_owned(),
+        let value = match setting.visibility {
+            Visibility::Value => without_password(value.trim()),
+            Visibility::Hidden => HIDDEN.to_owned(),
         };
         return [name, value, from];
     }

@@ -19,13 +19,13 @@ use tokio::sync::watch;
 use super::attended::{Attendance, Attended, say_paused};
 use super::interrupt::interrupt_signal;
 use super::{Outcome, audit, given, print, remark, unusable, user};
-use crate::app::{App, mapping_sources};
+use crate::app::{App, load_mappings, mapping_sources};
 use crate::config::Config;
 use crate::domain::answer::SyncResult;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::SyncStatus;
 use crate::domain::text::counted;
-use crate::mapping::{MappingSource, Mappings};
+use crate::mapping::MappingSource;
 use crate::store::{Link, Store};
 use crate::sync::{RunRequest, Scope, SyncMode};
 use crate::transport::Recording;
@@ -211,7 +211,7 @@ fn manifest(config: &Config, records: &[SalesforceId], taken: &Taken) -> Manifes
 fn mappings_in_use(directory: Option<&Path>, taken: &Taken) -> anyhow::Result<Vec<MappingSource>> {
     let Some(directory) = directory else { return Ok(Vec::new()) };
     let mut sources = mapping_sources(directory)?;
-    let mappings = Mappings::parse(&sources).unwrap_or_else(|_| unreachable!("they were used"));
+    let mappings = load_mappings(Some(directory))?;
     let in_use: Vec<String> = mappings
         .iter()
         .filter(|mapping| taken.describes.contains_key(mapping.root()))

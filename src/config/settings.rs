@@ -10,7 +10,7 @@ pub struct Setting {
     /// What counts where it is not set.
     pub unset: Unset,
     /// What may be shown of it.
-    pub shown: Shown,
+    pub visibility: Visibility,
 }
 
 /// What counts where a variable is not set.
@@ -26,7 +26,7 @@ pub enum Unset {
 
 /// What may be shown of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum Visibility {
     /// All of it, except a password in an address.
     Value,
     /// That there is one.
@@ -34,7 +34,7 @@ pub enum Shown {
 }
 
 const fn setting(name: &'static str, unset: Unset) -> Setting {
-    Setting { name, file: None, unset, shown: Shown::Value }
+    Setting { name, file: None, unset, visibility: Visibility::Value }
 }
 
 const fn default(name: &'static str, value: &'static str) -> Setting {
@@ -46,7 +46,7 @@ const fn optional(name: &'static str) -> Setting {
 }
 
 const fn secret(name: &'static str, file: &'static str, unset: Unset) -> Setting {
-    Setting { name, file: Some(file), unset, shown: Shown::Hidden }
+    Setting { name, file: Some(file), unset, visibility: Visibility::Hidden }
 }
 
 /// All of them, in the order of README.

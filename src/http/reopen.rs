@@ -36,7 +36,7 @@ pub(super) async fn handler(
     if let Some((_, run)) = reopening.runs.iter().find(|(concerned, _)| *concerned == record) {
         log_fields::set_run(run);
     }
-    Ok(Json(reopening.shown(record, mode == SyncMode::DryRun)))
+    Ok(Json(reopening.answer(record, mode == SyncMode::DryRun)))
 }
 
 impl From<NotReopened> for Fault {

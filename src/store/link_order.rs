@@ -162,7 +162,7 @@ impl fmt::Display for LinkOrder {
 
 impl Handover {
     /// As people and callers see it.
-    pub fn shown(self, dry_run: bool) -> ChangedLinks {
+    pub fn answer(self, dry_run: bool) -> ChangedLinks {
         let runs = self.runs.into_iter().map(|(record, run)| AcceptedRun {
             sync_run_id: run,
             parent_record_id: record.to_string(),

@@ -30,7 +30,7 @@ pub struct Reopening {
 
 impl Reopening {
     /// As callers see it.
-    pub fn shown(self, record: SalesforceId, dry_run: bool) -> ReopenAnswer {
+    pub fn answer(self, record: SalesforceId, dry_run: bool) -> ReopenAnswer {
         ReopenAnswer {
             parent_record_id: record,
             dry_run,

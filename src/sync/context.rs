@@ -9,16 +9,15 @@ pub(super) mod retrying_store;
 
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use crate::changeset::identity::Owners;
 use crate::domain::actual::ActualObject;
 use crate::domain::entity::EntityKind;
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
-use crate::domain::run::{RunCallout, RunTask};
+use crate::domain::run::RunCallout;
 use crate::m3ter::ListQuery;
-use crate::store::{Claim, ClaimedRun, Link, RecordLinks};
+use crate::store::{Claim, ClaimedRun};
 use crate::sync::context::callouts::callouts;
 use crate::sync::context::progress::Meter;
 use crate::sync::context::read_ahead::ReadAhead;
@@ -96,28 +95,5 @@ impl RunContext<'_> {
     pub(super) async fn load_owners(&self, ids: &[M3terId]) -> Result<Owners, Failure> {
         let links = self.store.with(|store| store.load_owners(ids)).await?;
         Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
-    }
-}
-
-/// A dry run that is in no store, of a record with these links.
-pub(super) fn as_dry_run(record: &SalesforceId, links: Vec<Link>, now: Timestamp) -> ClaimedRun {
-    ClaimedRun {
-        claim: Claim { run: SyncRunId(Uuid::nil()), fence: 0 },
-        parent_record_id: record.clone(),
-        task: Some(RunTask::Sync),
-        expected_plan: None,
-        plan: None,
-        dry_run: true,
-        started_at: now,
-        takeovers: 0,
-        tries: Vec::new(),
-        callouts: Vec::new(),
-        trace: None,
-        requested_by: None,
-        awaited_until: None,
-        is_planned: false,
-        is_provisional: false,
-        // What is open is settled only before something is written.
-        links: Some(RecordLinks { links, has_open_changes: false }),
     }
 }

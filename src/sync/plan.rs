@@ -6,6 +6,7 @@ pub(super) mod compare;
 pub(super) mod ends;
 pub(super) mod leftovers;
 pub(super) mod merges;
+mod removed_lines;
 pub(super) mod running;
 
 use jiff::Timestamp;
@@ -27,11 +28,12 @@ use crate::sync::actual::ActualState;
 use crate::sync::actual::fetch::fetch_neighbours;
 use crate::sync::context::RunContext;
 use crate::sync::context::report::Report;
-use crate::sync::execute::removed::{Removal, find_removed_lines};
+use crate::sync::execute::removed::Removal;
 use crate::sync::load::Loaded;
 use crate::sync::plan::billing_choice::keep_billing_unguessed;
 use crate::sync::plan::compare::compare_all;
 use crate::sync::plan::leftovers::{RecordRows, RemovedLine, left_behind};
+use crate::sync::plan::removed_lines::find_removed_lines;
 use crate::sync::plan::running::leave_out_running;
 use crate::sync::settings::SyncMode;
 

@@ -76,5 +76,5 @@ pub enum StartError {
     QueueFull(QueueFull),
     /// The run's row could not be committed.
     #[error("the run could not be recorded")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
 }

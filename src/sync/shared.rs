@@ -1,6 +1,6 @@
 //! What all runs of this process share.
 
-mod kept;
+mod cached;
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ use crate::sync::scheduler::dry_runs::DryRuns;
 use crate::sync::scheduler::slots::Slots;
 use crate::sync::scheduler::waiting::Waiting;
 use crate::sync::settings::{RunSettings, SyncLimits};
-use crate::sync::shared::kept::Kept;
+use crate::sync::shared::cached::Cached;
 use crate::{m3ter, salesforce};
 
 /// How many runs are recorded at one moment: thousands of requests that come at once would each
@@ -57,8 +57,8 @@ pub(super) struct Shared {
     /// How large the history was when it was measured last.
     pub(super) history: Mutex<Option<HistorySize>>,
     /// What needs attention, and how the runs ended since a moment, for all who look.
-    pub(super) concerns: Kept<Arc<[Concern]>>,
-    pub(super) ended_runs: Kept<(Timestamp, Arc<[HourOfRuns]>)>,
+    pub(super) concerns: Cached<Arc<[Concern]>>,
+    pub(super) ended_runs: Cached<(Timestamp, Arc<[HourOfRuns]>)>,
     /// This process begins only what it is asked for: another one begins what waits.
     pub(super) draining: CancellationToken,
     /// No run begins any more in this process.
@@ -104,8 +104,8 @@ impl Shared {
             meters: Meters::default(),
             admitting: Semaphore::new(ADMITTED_AT_ONCE),
             history: Mutex::default(),
-            concerns: Kept::default(),
-            ended_runs: Kept::default(),
+            concerns: Cached::default(),
+            ended_runs: Cached::default(),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             ended: CancellationToken::new(),

@@ -3,7 +3,6 @@
 //! whose it is, and what the next sync would do with it.
 
 use futures::future::try_join_all;
-use tokio_util::task::TaskTracker;
 
 use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey, ObjectKind};
@@ -13,16 +12,14 @@ use crate::domain::link::{LinkVerdict, ShownLink, Verdict};
 use crate::domain::outcome::{Action, Failure, RunOutcome};
 use crate::store::{Link, LinkRelation};
 use crate::sync::clock::now;
-use crate::sync::context::progress::Meter;
 use crate::sync::context::report::Report;
 use crate::sync::context::retrying_store::RetryingStore;
-use crate::sync::context::{RunContext, as_dry_run};
+use crate::sync::dry_run::DryRun;
 use crate::sync::load::load;
 use crate::sync::plan::plan;
 use crate::sync::preview::preview;
-use crate::sync::settings::SyncMode;
 use crate::sync::syncs::Syncs;
-use crate::transport::{Budget, Lease};
+use crate::transport::Budget;
 
 /// A link that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,26 +139,8 @@ impl Syncs {
         links: Vec<Link>,
         budget: &Budget,
     ) -> Result<(Vec<DesiredObject>, RunOutcome), Failure> {
-        let metadata = &self.shared.metadata;
-        let (now, tasks, meter) = (now(), TaskTracker::new(), Meter::default());
-        let lease = Lease::new(tokio::time::Instant::now(), self.shared.limits.time);
-        let run = as_dry_run(record, links, now);
-        let context = RunContext {
-            run: &run,
-            record,
-            mode: SyncMode::DryRun,
-            safety: &self.shared.settings.safety,
-            now,
-            metadata,
-            salesforce: &metadata.salesforce,
-            m3ter: &metadata.m3ter,
-            store: RetryingStore::new(&self.shared.store, budget),
-            budget,
-            lease: &lease,
-            tasks: &tasks,
-            ahead: None,
-            meter: &meter,
-        };
+        let dry_run = DryRun::new(&self.shared, record, links, now());
+        let context = dry_run.context(budget, None);
         let (mut read, mut report) = (None, Report::default());
         let loaded = Box::pin(load(context, &mut read)).await?;
         let desired = loaded.resolution.objects.clone();

@@ -25,6 +25,6 @@ impl Syncs {
             SyncMode::DryRun => store.plan_links(order).await?,
             SyncMode::Apply => store.change_links(order, requested_by, now()).await?,
         };
-        Ok(handover.map(|handover| handover.shown(mode == SyncMode::DryRun)))
+        Ok(handover.map(|handover| handover.answer(mode == SyncMode::DryRun)))
     }
 }

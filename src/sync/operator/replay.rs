@@ -19,10 +19,7 @@ impl Syncs {
         id: SyncRunId,
         requested_by: Option<String>,
     ) -> Result<Option<(SalesforceId, StartedRun)>, StartError> {
-        let Some(request) = self.shared.store.load_request(id).await.map_err(StartError::Store)?
-        else {
-            return Ok(None);
-        };
+        let Some(request) = self.shared.store.load_request(id).await? else { return Ok(None) };
         let record = request.parent_record_id.clone();
         let started = self.start(RunRequest {
             record: request.parent_record_id,
@@ -51,14 +48,11 @@ impl Syncs {
         requested_by: Option<String>,
     ) -> Result<Vec<Replay>, StartError> {
         let store = &self.shared.store;
-        match mode {
-            SyncMode::DryRun => store.plan_replays(filter).await.map_err(StartError::Store),
-            SyncMode::Apply if self.is_stopping() => Err(StartError::ShuttingDown),
-            SyncMode::Apply => store
-                .schedule_replays(filter, REPLAY_EVERY, requested_by)
-                .await
-                .map_err(StartError::Store),
-        }
+        Ok(match mode {
+            SyncMode::DryRun => store.plan_replays(filter).await?,
+            SyncMode::Apply if self.is_stopping() => return Err(StartError::ShuttingDown),
+            SyncMode::Apply => store.schedule_replays(filter, REPLAY_EVERY, requested_by).await?,
+        })
     }
 
     /// Forgets the ends that end dating made of a record, so that its next sync follows Salesforce;
@@ -70,10 +64,9 @@ impl Syncs {
         requested_by: Option<String>,
     ) -> Result<Result<Reopening, NotReopened>, StartError> {
         let store = &self.shared.store;
-        let reopening = match mode {
-            SyncMode::DryRun => store.plan_reopening(record).await,
-            SyncMode::Apply => store.reopen(record, requested_by.as_deref(), now()).await,
-        };
-        reopening.map_err(StartError::Store)
+        Ok(match mode {
+            SyncMode::DryRun => store.plan_reopening(record).await?,
+            SyncMode::Apply => store.reopen(record, requested_by.as_deref(), now()).await?,
+        })
     }
 }

@@ -81,7 +81,7 @@ impl Shared {
             Some(_) => self.store.admit(&run, self.claims.claimant()).await,
             None => self.store.enqueue(&run).await,
         };
-        let (id, claimed) = match admission.map_err(StartError::Store)? {
+        let (id, claimed) = match admission? {
             Admission::Claimed(claimed) => (run.id, slot.map(|slot| (claimed, slot))),
             Admission::Waits(id) => (id, self.begin_shared(id, &run, slot).await),
             Admission::Refused(full) => {
@@ -102,8 +102,7 @@ impl Shared {
             self.begin(claimed, asked_at, slot);
             return Ok(started);
         }
-        started.is_paused =
-            !run.dry_run && self.store.load_pause().await.map_err(StartError::Store)?.is_some();
+        started.is_paused = !run.dry_run && self.store.load_pause().await?.is_some();
         Ok(started)
     }
 
@@ -139,10 +138,10 @@ impl Shared {
             && new.salesforce_user.is_none()
             && (is_awaited || new.awaited_until.is_none());
         if !is_known {
-            self.store.join(run.id, new).await.map_err(StartError::Store)?;
+            self.store.join(run.id, new).await?;
         }
         if new.awaited_until.is_none() {
-            self.claims.settle(run.id, &self.store).await.map_err(StartError::Store)?;
+            self.claims.settle(run.id, &self.store).await?;
         }
         Ok(run)
     }

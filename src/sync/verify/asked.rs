@@ -31,7 +31,7 @@ pub enum InvalidVerification {
     Vendor(Failure),
     /// It could not be recorded.
     #[error("the verification could not be recorded")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
 }
 
 /// Why a verification does not go on.
@@ -88,10 +88,11 @@ impl Syncs {
         };
         let store = &self.shared.store;
         let holder = self.holder(worker);
-        store.insert_verification(&new, holder).await.map_err(InvalidVerification::Store)?;
-        let verification = store.load_verification(&new.id).await;
-        let verification = verification.map_err(InvalidVerification::Store)?;
-        verification.ok_or_else(|| InvalidVerification::Request("It was deleted".to_owned()))
+        store.insert_verification(&new, holder).await?;
+        store
+            .load_verification(&new.id)
+            .await?
+            .ok_or_else(|| InvalidVerification::Request("It was deleted".to_owned()))
     }
 
     fn holder(&self, worker: Worker) -> Option<&Claimant> {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use tokio_util::task::TaskTracker;
 
 use super::bulk::{Bulk, Reader};
 use super::candidates::Candidate;
@@ -20,17 +19,16 @@ use crate::domain::verification::{VerifiedRecord, VerifiedStatus};
 use crate::m3ter::{ListQuery, OwnerIds};
 use crate::mapping::Mapping;
 use crate::store::Link;
-use crate::sync::context::progress::Meter;
+use crate::sync::context::RunContext;
 use crate::sync::context::report::Report;
 use crate::sync::context::retrying_store::RetryingStore;
-use crate::sync::context::{RunContext, as_dry_run};
+use crate::sync::dry_run::DryRun;
 use crate::sync::load::load;
 use crate::sync::plan::leftovers::RemovedLine;
 use crate::sync::plan::{SyncPlan, plan};
 use crate::sync::preview::preview;
-use crate::sync::settings::SyncMode;
 use crate::sync::shared::Shared;
-use crate::transport::{Budget, Lease, Turn};
+use crate::transport::{Budget, Turn};
 
 /// Records that go through their steps at the same time.
 const AT_ONCE: usize = 8;
@@ -91,27 +89,8 @@ impl Page<'_> {
     ) -> Result<Option<VerifiedRecord>, Failure> {
         let links = bulk.links.get(&candidate.id).map(Vec::as_slice).unwrap_or_default();
         let budget = self.budget();
-        let lease = Lease::new(tokio::time::Instant::now(), self.shared.limits.time);
-        let (run, tasks) =
-            (as_dry_run(&candidate.id, links.to_vec(), self.now), TaskTracker::new());
-        let meter = Meter::default();
-        let metadata = &self.shared.metadata;
-        let context = RunContext {
-            run: &run,
-            record: &candidate.id,
-            mode: SyncMode::DryRun,
-            safety: &self.shared.settings.safety,
-            now: self.now,
-            metadata,
-            salesforce: &metadata.salesforce,
-            m3ter: &metadata.m3ter,
-            store: RetryingStore::new(&self.shared.store, &budget),
-            budget: &budget,
-            lease: &lease,
-            tasks: &tasks,
-            ahead: Some(&bulk.ahead),
-            meter: &meter,
-        };
+        let dry_run = DryRun::new(self.shared, &candidate.id, links.to_vec(), self.now);
+        let context = dry_run.context(&budget, Some(&bulk.ahead));
         let mut facts = Facts {
             name: candidate.name.clone(),
             is_known: !links.is_empty(),

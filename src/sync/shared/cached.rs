@@ -1,29 +1,29 @@
-//! An answer that takes long, kept for a while for all who ask.
+//! An answer that takes long, cached for a while for all who ask.
 
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// An answer is kept so many times as long as it took: at most a fiftieth of the time goes to it,
+/// An answer is cached so many times as long as it took: at most a fiftieth of the time goes to it,
 /// however many ask. What takes a millisecond is as good as never old.
-const KEPT_TIMES: u32 = 50;
-/// No answer is kept longer.
-const MAX_KEPT: Duration = Duration::from_secs(10);
+const TIMES_AS_LONG: u32 = 50;
+/// No answer is cached longer.
+const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// The last answer, and until when it counts.
 #[derive(Debug)]
-pub(crate) struct Kept<T> {
+pub(crate) struct Cached<T> {
     last: Mutex<Option<(T, Instant)>>,
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for Cached<T> {
     fn default() -> Self {
         Self { last: Mutex::default() }
     }
 }
 
-impl<T: Clone> Kept<T> {
+impl<T: Clone> Cached<T> {
     /// The last answer, or a new one. Whoever asks meanwhile waits for the same.
     pub(crate) async fn get<E>(
         &self,
@@ -39,8 +39,8 @@ impl<T: Clone> Kept<T> {
         }
         let answer = find().await?;
         let found_at = Instant::now();
-        let kept = (found_at - asked_at).saturating_mul(KEPT_TIMES).min(MAX_KEPT);
-        *last = Some((answer.clone(), found_at + kept));
+        let cached = (found_at - asked_at).saturating_mul(TIMES_AS_LONG).min(MAX_AGE);
+        *last = Some((answer.clone(), found_at + cached));
         Ok(answer)
     }
 }
