@@ -25,7 +25,7 @@ use crate::command::{
     snapshot::{self, SnapshotCommand},
 };
 use crate::config::{self, Config, Environment};
-use crate::telemetry::{self, Collector, ErrorChain, LogFormat};
+use crate::telemetry::{self, Collector, ErrorChain, LogFormat, Telemetry};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
@@ -147,6 +147,11 @@ impl Command {
         }
     }
 
+    /// Whether it needs neither a runtime nor a log.
+    fn asks_nobody(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Completions { .. } | Self::Man { .. })
+    }
+
     /// Whether it is told by the whole configuration.
     fn reads_configuration(&self) -> bool {
         match self {
@@ -171,38 +176,29 @@ pub fn arguments() -> clap::Command {
 
 /// Carries out what the arguments and the environment of the process say; its exit code.
 pub fn run() -> ExitCode {
+    try_to_run().unwrap_or_else(|problem| complain(&problem, Outcome::Unusable))
+}
+
+/// The exit code of the command, or why it could not begin.
+fn try_to_run() -> Result<ExitCode, String> {
     // Two TLS libraries of one process would disagree about their cryptography at run time: it is
     // chosen here, once.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
-        return complain("the cryptography was chosen twice", Outcome::Unusable);
+        return Err("the cryptography was chosen twice".to_owned());
     }
     let arguments = arguments().get_matches();
-    let CommandLine { command, env_file, url } = match CommandLine::from_arg_matches(&arguments) {
-        Ok(line) => line,
-        Err(error) => error.exit(),
-    };
+    let CommandLine { command, env_file, url } =
+        CommandLine::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
     let name = arguments.subcommand_name().unwrap_or_default();
     let command = command.unwrap_or(Command::Serve);
-    let environment = match environment(env_file.as_deref()) {
-        Ok(environment) => environment,
-        Err(problem) => return complain(&problem, Outcome::Unusable),
-    };
-    if let Some(outcome) = without_runtime(&command, &environment) {
-        return ended(outcome);
+    let environment = environment(env_file.as_deref())?;
+    if command.asks_nobody() {
+        let here = Setup { environment: &environment, service: None };
+        return Ok(ended(futures::executor::block_on(carry_out(command, &here))));
     }
-    let variable = |name: &str| environment.get(name);
-    let service = match service(name, &variable, url.as_deref()) {
-        Ok(service) => service,
-        Err(problem) => return complain(&problem, Outcome::Unusable),
-    };
-    let reads_configuration = service.is_none() && command.reads_configuration();
-    let format = match variable("LOG_FORMAT").as_deref().map(str::trim) {
-        None | Some("text") => LogFormat::Text,
-        Some("json") => LogFormat::Json,
-        // It is told with all that is wrong.
-        Some(_) if reads_configuration => LogFormat::Text,
-        Some(_) => return complain("LOG_FORMAT must be `text` or `json`", Outcome::Unusable),
-    };
+    let service = service(name, &|name: &str| environment.get(name), url.as_deref())?;
+    let setup = Setup { environment: &environment, service };
+    let format = setup.log_format(&command)?;
     if matches!(command, Command::Serve) {
         // Other processes of this user read neither its memory nor its environment, and no dump of
         // it is written.
@@ -211,129 +207,139 @@ pub fn run() -> ExitCode {
     }
     // Huge pages double the memory of a small service, and win nothing.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return complain(
-                &format!("the runtime could not be started: {error}"),
-                Outcome::Unusable,
-            );
-        }
-    };
-    let collector = match collector(&variable) {
-        Ok(collector) => collector,
-        // It is told with all that is wrong.
-        Err(_) if reads_configuration => None,
-        Err(problem) => return complain(&problem, Outcome::Unusable),
-    };
+    let runtime =
+        runtime().map_err(|error| format!("the runtime could not be started: {error}"))?;
     let inside = runtime.enter();
-    let telemetry = match telemetry::start(
-        &variable("RUST_LOG").unwrap_or_else(|| command.default_filter().to_owned()),
-        format,
-        collector.as_ref(),
-    ) {
-        Ok(telemetry) => telemetry,
-        Err(problem) => return complain(&problem, Outcome::Unusable),
-    };
+    let telemetry = setup.start_telemetry(&command, format)?;
     drop(inside);
     if !matches!(command, Command::Health(_)) {
         for unknown in environment.unknown() {
             tracing::warn!("{unknown}");
         }
     }
-    let config = reads_configuration.then(|| Config::from_variables(&variable));
-    let database = || config::database_url(&variable).map_err(anyhow::Error::msg);
-    let place = async || -> anyhow::Result<Place> {
-        match &service {
-            Some(service) => Ok(Place::Service(service.clone())),
-            None => Place::database(&database()?).await,
-        }
-    };
-    let outcome = runtime.block_on(async {
-        match (command, config) {
-            (Command::Sync(syncing), None) => match &service {
-                Some(service) => command::sync::run_remotely(service, &syncing).await,
-                None => unreachable!("it has read its configuration"),
-            },
-            (Command::EndDate(ending), None) => match &service {
-                Some(service) => command::end_date::run_remotely(service, &ending).await,
-                None => unreachable!("it has read its configuration"),
-            },
-            (Command::Mapping(command), Some(config)) => {
-                let mappings_dir = variable("MAPPINGS_DIR").map(PathBuf::from);
-                let billing = variable("COMMITMENT_BILLING");
-                command::mapping::run(command, config, database(), mappings_dir, billing).await
-            }
-            (_, Some(Err(problems))) => Err(anyhow::anyhow!("{problems}\n{WAYS_ON}")),
-            (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
-            (Command::Sync(syncing), Some(Ok(config))) => {
-                command::sync::run(config, &syncing).await
-            }
-            (Command::Snapshot(asked), Some(Ok(config))) => snapshot::run(config, asked).await,
-            (Command::EndDate(ending), Some(Ok(config))) => {
-                command::end_date::run(config, &ending).await
-            }
-            (Command::Verify(verifying), Some(Ok(config))) => {
-                command::verify::run(config, verifying).await
-            }
-            (Command::Runs(command), Some(Ok(config))) => {
-                command::runs::replay(&config, command).await
-            }
-            (Command::Runs(command), None) => {
-                async { command::runs::run(place().await?, command).await }.await
-            }
-            (Command::Verify(verifying), None) => {
-                async { command::verify::by_place(place().await?, &verifying).await }.await
-            }
-            (Command::Backfill(backfilling), _) => {
-                async { command::backfill::run(place().await?, backfilling).await }.await
-            }
-            (Command::Check(checking), Some(Ok(config))) => check::run(config, checking).await,
-            (Command::Sandbox(sandboxing), _) => command::sandbox::run(sandboxing, &variable).await,
-            (Command::Links(command), _) => {
-                async { command::links::run(place().await?, command).await }.await
-            }
-            (Command::Reopen(reopened), _) => {
-                async { command::reopen::run(place().await?, &reopened).await }.await
-            }
-            (Command::Pause(pausing), _) => {
-                async { command::pause::pause(place().await?, &command::user(), &pausing).await }
-                    .await
-            }
-            (Command::Resume(resuming), _) => {
-                async { command::pause::resume(place().await?, &command::user(), &resuming).await }
-                    .await
-            }
-            (Command::Changes(command), _) => {
-                async { command::changes::run(place().await?, command).await }.await
-            }
-            (Command::Db(command), _) => {
-                async { command::db::run(&database()?, command).await }.await
-            }
-            (Command::Erase(erasing), _) => {
-                async { command::changes::erase(place().await?, &erasing).await }.await
-            }
-            (Command::Adopt(adoption), Some(Ok(config))) => {
-                command::adopt::link(&config, adoption).await
-            }
-            (Command::Adopt(adoption), _) => {
-                async { command::adopt::run(place().await?, adoption).await }.await
-            }
-            (Command::Keys(command), _) => {
-                let keys_file = variable("API_KEYS_FILE").map(PathBuf::from);
-                let database = config::known_database(&variable);
-                command::keys::run(command, database, keys_file, &command::user()).await
-            }
-            (Command::Health(question), _) => match config::listen_address(&variable) {
-                Ok(address) => command::health::run(address, question).await,
-                Err(problem) => Err(anyhow::anyhow!(problem)),
-            },
-            (Command::Config(_) | Command::Completions { .. } | Command::Man { .. }, _)
-            | (_, None) => unreachable!("it has ended, or read its configuration"),
-        }
-    });
+    let outcome = runtime.block_on(carry_out(command, &setup));
     telemetry.end();
-    ended(outcome)
+    Ok(ended(outcome))
+}
+
+/// What a command works with.
+struct Setup<'a> {
+    environment: &'a Environment,
+    /// The service that it speaks to; `None`: it works here.
+    service: Option<Remote>,
+}
+
+impl Setup<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name)
+    }
+
+    /// Whether the whole configuration is read: then all that is wrong with it is told together.
+    fn reads_configuration(&self, command: &Command) -> bool {
+        self.service.is_none() && command.reads_configuration()
+    }
+
+    fn log_format(&self, command: &Command) -> Result<LogFormat, String> {
+        match self.variable("LOG_FORMAT").as_deref().map(str::trim) {
+            None | Some("text") => Ok(LogFormat::Text),
+            Some("json") => Ok(LogFormat::Json),
+            Some(_) if self.reads_configuration(command) => Ok(LogFormat::Text),
+            Some(_) => Err("LOG_FORMAT must be `text` or `json`".to_owned()),
+        }
+    }
+
+    fn start_telemetry(&self, command: &Command, format: LogFormat) -> Result<Telemetry, String> {
+        let collector = match collector(&|name: &str| self.variable(name)) {
+            Err(_) if self.reads_configuration(command) => None,
+            collector => collector?,
+        };
+        let filter = self.variable("RUST_LOG");
+        let filter = filter.unwrap_or_else(|| command.default_filter().to_owned());
+        telemetry::start(&filter, format, collector.as_ref())
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        Config::from_variables(&|name: &str| self.variable(name))
+            .map_err(|problems| anyhow::anyhow!("{problems}\n{WAYS_ON}"))
+    }
+
+    fn database(&self) -> anyhow::Result<String> {
+        config::database_url(&|name: &str| self.variable(name)).map_err(anyhow::Error::msg)
+    }
+
+    async fn place(&self) -> anyhow::Result<Place> {
+        match &self.service {
+            Some(service) => Ok(Place::Service(service.clone())),
+            None => Place::database(&self.database()?).await,
+        }
+    }
+}
+
+async fn carry_out(command: Command, setup: &Setup<'_>) -> anyhow::Result<Outcome> {
+    let reads_configuration = setup.reads_configuration(&command);
+    let variable = |name: &str| setup.variable(name);
+    match command {
+        Command::Serve => command::serve::run(setup.config()?).await,
+        Command::Sandbox(sandboxing) => command::sandbox::run(sandboxing, &variable).await,
+        Command::Sync(syncing) => match &setup.service {
+            Some(service) => command::sync::run_remotely(service, &syncing).await,
+            None => command::sync::run(setup.config()?, &syncing).await,
+        },
+        Command::Snapshot(asked) => snapshot::run(setup.config()?, asked).await,
+        Command::Verify(verifying) if reads_configuration => {
+            command::verify::run(setup.config()?, verifying).await
+        }
+        Command::Verify(verifying) => {
+            command::verify::by_place(setup.place().await?, &verifying).await
+        }
+        Command::Backfill(backfilling) => {
+            command::backfill::run(setup.place().await?, backfilling).await
+        }
+        Command::Keys(command) => {
+            let keys_file = variable("API_KEYS_FILE").map(PathBuf::from);
+            let database = config::known_database(&variable);
+            command::keys::run(command, database, keys_file, &command::user()).await
+        }
+        Command::EndDate(ending) => match &setup.service {
+            Some(service) => command::end_date::run_remotely(service, &ending).await,
+            None => command::end_date::run(setup.config()?, &ending).await,
+        },
+        Command::Reopen(reopened) => command::reopen::run(setup.place().await?, &reopened).await,
+        Command::Mapping(command) => {
+            let config = Config::from_variables(&variable);
+            let mappings_dir = variable("MAPPINGS_DIR").map(PathBuf::from);
+            let billing = variable("COMMITMENT_BILLING");
+            command::mapping::run(command, config, setup.database(), mappings_dir, billing).await
+        }
+        Command::Runs(command) if reads_configuration => {
+            command::runs::replay(&setup.config()?, command).await
+        }
+        Command::Runs(command) => command::runs::run(setup.place().await?, command).await,
+        Command::Links(command) => command::links::run(setup.place().await?, command).await,
+        Command::Adopt(adoption) if reads_configuration => {
+            command::adopt::link(&setup.config()?, adoption).await
+        }
+        Command::Adopt(adoption) => command::adopt::run(setup.place().await?, adoption).await,
+        Command::Changes(command) => command::changes::run(setup.place().await?, command).await,
+        Command::Erase(erasing) => command::changes::erase(setup.place().await?, &erasing).await,
+        Command::Db(command) => command::db::run(&setup.database()?, command).await,
+        Command::Pause(pausing) => {
+            command::pause::pause(setup.place().await?, &command::user(), &pausing).await
+        }
+        Command::Resume(resuming) => {
+            command::pause::resume(setup.place().await?, &command::user(), &resuming).await
+        }
+        Command::Config(command) => command::settings::run(&command, setup.environment),
+        Command::Check(checking) => check::run(setup.config()?, checking).await,
+        Command::Health(question) => {
+            let address = config::listen_address(&variable).map_err(anyhow::Error::msg)?;
+            command::health::run(address, question).await
+        }
+        Command::Completions { shell } => {
+            command::shells::completions(CommandLine::command(), shell)
+        }
+        Command::Man { folder } => command::shells::manual(arguments(), &folder),
+    }
 }
 
 /// A thread for every second processor. A sync mostly waits: with more threads, most of them are
@@ -353,24 +359,6 @@ fn collector(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Collect
         "OTEL_EXPORTER_OTLP_HEADERS_FILE",
     )?;
     Ok(endpoint.map(|endpoint| Collector { endpoint, headers }))
-}
-
-/// Carries out a command that asks nobody anything.
-fn without_runtime(
-    command: &Command,
-    environment: &Environment,
-) -> Option<anyhow::Result<Outcome>> {
-    match command {
-        Command::Config(command) => Some(command::settings::run(command, environment)),
-        Command::Completions { shell } => {
-            Some(command::shells::completions(CommandLine::command(), *shell))
-        }
-        Command::Man { folder } => {
-            let line = arguments();
-            Some(command::shells::manual(line, folder))
-        }
-        _ => None,
-    }
 }
 
 /// What is said below the problems of the configuration.
