@@ -203,7 +203,7 @@ async fn gives_the_run_back_on(signals: &[&str]) {
     for words in [
         format!("of {DEAL} was given back"),
         "a running service with this database continues it at once".to_owned(),
-        format!("until the next `sync-to-m3ter sync {DEAL}`"),
+        format!("without one, the next `sync-to-m3ter sync {DEAL}` does"),
         "sync-to-m3ter runs show ".to_owned(),
         format!("Not begun: {DELETED}"),
     ] {

@@ -32,7 +32,10 @@ fn deal_queries(world: &World) -> usize {
         .org
         .requests()
         .iter()
-        .filter(|request| request.path == "/query" && request.query.contains("FROM+Opportunity+"))
+        .filter(|request| {
+            let mut values = url::form_urlencoded::parse(request.query.as_bytes());
+            request.path == "/query" && values.any(|(_, soql)| soql.contains("FROM Opportunity "))
+        })
         .count()
 }
 
