@@ -34,7 +34,8 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
 
 /// Today's program and the earlier one in turn.
 async fn beside(figures: &mut Figures, server: &Server, program: PathBuf) {
-    for (lines, syncs) in [(1, 300), (20, 60)] {
+    // The clock of a process counts hundredths of a second.
+    for (lines, syncs) in [(1, 1_500), (20, 600)] {
         let now = Repeated::new(Setup::default(), lines, 1).await;
         let before =
             Repeated::new(Setup { program: program.clone(), ..Setup::default() }, lines, 1).await;
@@ -62,8 +63,8 @@ async fn beside(figures: &mut Figures, server: &Server, program: PathBuf) {
         let (now, before) = (now.await, Repeated::new(setup, 1, CALLERS).await);
         let (mut today, mut earlier) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            today.push(now.round(20).await);
-            earlier.push(before.round(20).await);
+            today.push(now.round(50).await);
+            earlier.push(before.round(50).await);
         }
         let middle =
             |rounds: &[Round], of: fn(&Round) -> f64| median(rounds.iter().map(of).collect());
