@@ -25,7 +25,7 @@ pub enum StoreError {
     InvalidUrl(sqlx::Error),
     /// A directory has the name.
     #[error("`{}` is a directory; `DATABASE_URL` must name the database file in it", .0.display())]
-    NoFile(PathBuf),
+    Directory(PathBuf),
     /// `SQLite` creates files, not directories.
     #[error("the directory `{}` of the database file does not exist", .0.display())]
     DirectoryMissing(PathBuf),

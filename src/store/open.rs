@@ -76,7 +76,7 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         return Err(StoreError::DirectoryMissing(directory.to_owned()));
     }
     if file.is_dir() {
-        return Err(StoreError::NoFile(file));
+        return Err(StoreError::Directory(file));
     }
     let place: Arc<str> = file.display().to_string().into();
     let creates = !url.contains("mode=") || url.contains("mode=rwc");

@@ -36,15 +36,7 @@ async fn delete_changes(shared: &Shared) -> Result<u64, StoreError> {
     let Some(moment) = kept.and_then(|age| Timestamp::now().checked_sub(age).ok()) else {
         return Ok(0);
     };
-    let mut deleted = 0;
-    loop {
-        let count = shared.store.delete_changes(moment, DELETED_AT_ONCE).await?;
-        deleted += count;
-        if count < u64::from(DELETED_AT_ONCE) {
-            return Ok(deleted);
-        }
-        tokio::time::sleep(DELETE_PAUSE).await;
-    }
+    until_none_is_left(|| shared.store.delete_changes(moment, DELETED_AT_ONCE)).await
 }
 
 async fn delete(shared: &Shared) -> Result<u64, StoreError> {
@@ -73,9 +65,17 @@ async fn delete(shared: &Shared) -> Result<u64, StoreError> {
 }
 
 async fn delete_all(shared: &Shared, which: OldRuns) -> Result<u64, StoreError> {
+    until_none_is_left(|| shared.store.delete_runs(which, DELETED_AT_ONCE)).await
+}
+
+/// Deletes [`DELETED_AT_ONCE`] after the other, until fewer are found; how many were deleted.
+async fn until_none_is_left<D>(delete: impl Fn() -> D) -> Result<u64, StoreError>
+where
+    D: Future<Output = Result<u64, StoreError>>,
+{
     let mut deleted = 0;
     loop {
-        let count = shared.store.delete_runs(which, DELETED_AT_ONCE).await?;
+        let count = delete().await?;
         deleted += count;
         if count < u64::from(DELETED_AT_ONCE) {
             return Ok(deleted);

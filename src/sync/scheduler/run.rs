@@ -237,14 +237,20 @@ impl Shared {
     /// crashes may lose what it has not put on the disk yet. Then nobody else answers who waits.
     async fn tell_lost(&self, run: &ClaimedRun, lease: &Lease) {
         let id = run.claim.run;
+        let mut told_at: Option<Instant> = None;
         loop {
             match self.store.load_run(id).await {
                 Ok(None) => break,
                 Ok(Some(_)) => {
                     return tracing::warn!(sync_run_id = %id, "another process has taken over a run of this one");
                 }
+                Err(error) if error.is_passing() => {
+                    if is_due(&mut told_at) {
+                        tracing::warn!(sync_run_id = %id, error = %ErrorChain(&error), "what became of a run is not known yet");
+                    }
+                }
                 Err(error) => {
-                    tracing::warn!(sync_run_id = %id, error = %ErrorChain(&error), "what became of a run is not known yet");
+                    return tracing::error!(sync_run_id = %id, error = %ErrorChain(&error), "what became of a run cannot be found out");
                 }
             }
             let pause = tokio::time::sleep(SAVE_AGAIN_AFTER);
