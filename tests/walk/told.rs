@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::judge::Broken;
 use crate::tally::Tally;
@@ -39,9 +39,19 @@ impl Told {
     /// What a caller keeps in mind of an answer.
     pub(crate) fn note(&mut self, tally: &Tally, path: &str, status: u16, answer: &Json) {
         let answer = if answer.is_array() { &answer[0] } else { answer };
-        let runs =
-            answer["syncRunIds"].as_array().into_iter().flatten().chain(answer.get("syncRunId"));
-        self.runs.extend(runs.filter_map(|run| run.as_str().map(ToOwned::to_owned)));
+        if is_lost(answer) {
+            tally.count("checked", "runs that a crash of the database lost");
+            if answer["objectResults"] != json!([]) {
+                self.wrong.push(format!("{path} was lost after it wrote something: {answer}"));
+            }
+        } else {
+            let runs = answer["syncRunIds"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .chain(answer.get("syncRunId"));
+            self.runs.extend(runs.filter_map(|run| run.as_str().map(ToOwned::to_owned)));
+        }
         if let (Some(run), true) = (answer["syncRunId"].as_str(), answer["nextTryAt"].is_string()) {
             self.promised.insert(run.to_owned());
         }
@@ -130,4 +140,13 @@ impl Told {
         }
         broken
     }
+}
+
+/// Whether a caller who waited was told that the crash of the database lost the run. Only such a
+/// run may be missing from the history.
+fn is_lost(answer: &Json) -> bool {
+    answer["errorCode"] == "INTERRUPTED"
+        && answer["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("lost this sync before it wrote anything"))
 }
