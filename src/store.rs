@@ -2,9 +2,9 @@
 //! Salesforce row.
 //!
 //! Open one [`Store`] per process and clone it. Each method is one short transaction, durable when
-//! it returns, except for the admission of a run that is provisional ([`Store::settle`]). Leases
-//! and turns are judged by the database's clock, which all processes share. The interface has no
-//! transaction to hold, so none can be open during a callout.
+//! it returns, except for the admission and the end of a run that is provisional
+//! ([`Store::settle`]). Leases and turns are judged by the database's clock, which all processes
+//! share. The interface has no transaction to hold, so none can be open during a callout.
 //!
 //! Kept in one `SQLite` file (write-ahead log, full sync, one connection that writes and a few that
 //! read), or in `PostgreSQL`, which several processes share: the same tables and statements. What

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,7 @@ pub struct SyncResult {
 #[derive(Debug)]
 pub struct WrittenResult {
     result: SyncResult,
-    json: String,
+    json: Arc<String>,
 }
 
 /// How many objects there are of each action.
@@ -143,7 +144,7 @@ pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
 
 impl WrittenResult {
     /// The result as JSON.
-    pub fn json(&self) -> &str {
+    pub fn json(&self) -> &Arc<String> {
         &self.json
     }
 }
@@ -151,7 +152,7 @@ impl WrittenResult {
 impl From<SyncResult> for WrittenResult {
     fn from(result: SyncResult) -> Self {
         let json = serde_json::to_string(&result).expect("a result has text keys only");
-        Self { result, json }
+        Self { result, json: Arc::new(json) }
     }
 }
 

@@ -43,7 +43,7 @@ impl IntoResponse for Reply {
     /// The answer to an operation about one record.
     fn into_response(self) -> Response {
         match self {
-            Self::Result(result) => json(result.json().to_owned()),
+            Self::Result(result) => json(String::clone(result.json())),
             Self::Accepted(run) => run.into_response(),
         }
     }

@@ -58,7 +58,7 @@ impl Query {
     pub fn status_soql(&self, id: &SalesforceId) -> Option<String> {
         let fields: Vec<&str> = self.status.names().collect();
         (!fields.is_empty()).then(|| {
-            format!("SELECT Id, {} FROM {} WHERE Id = '{id}' LIMIT 1", fields.join(", "), self.root)
+            format!("SELECT Id,{} FROM {} WHERE Id = '{id}' LIMIT 1", fields.join(","), self.root)
         })
     }
 
@@ -166,13 +166,12 @@ impl Reads<'_> {
 
     /// The fields of a row set, then the queries of the sets below it.
     fn select(&self, set: SetId, fields: &[Vec<String>], is_present: &[bool]) -> String {
-        let mut select = fields[set].join(", ");
+        let mut select = fields[set].join(",");
         for below in self.below().filter(|below| is_present[*below]) {
             let Rows { of, relationship, order_by, .. } = self.rows[below];
             if *of == set {
                 let inner = self.select(below, fields, is_present);
-                let _ =
-                    write!(select, ", (SELECT {inner} FROM {relationship} ORDER BY {order_by})");
+                let _ = write!(select, ",(SELECT {inner} FROM {relationship} ORDER BY {order_by})");
             }
         }
         select

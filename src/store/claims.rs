@@ -91,6 +91,10 @@ macro_rules! returning_claimed {
 }
 pub(super) use returning_claimed;
 
+/// The lease of a run that has ended means nothing: it is only written, for the disk to be waited
+/// for.
+const SETTLE_ENDED: &str = "UPDATE runs SET lease_until_ms = lease_until_ms + 1 WHERE id = $1 AND state = 'ended' RETURNING id";
+
 impl Store {
     /// Renews the leases of some runs; returns those that are still held, whose fences the caller
     /// compares. A lease that has run out is renewed too, as long as nobody else has claimed the
@@ -120,21 +124,29 @@ impl Store {
     }
 
     /// Renews the claim of a run, which is on the disk afterwards, with all that was written before.
+    /// So is a run that has ended meanwhile.
     pub async fn settle(&self, claim: Claim, claimant: &Claimant) -> Result<(), StoreError> {
         // A statement that changes nothing would write nothing, and wait for nothing.
-        let sql = "UPDATE runs SET lease_until_ms = CASE
-                 WHEN lease_until_ms < {now} + $1 THEN {now} + $1 ELSE lease_until_ms + 1
+        let renew = "UPDATE runs SET lease_until_ms = CASE
+                 WHEN lease_until_ms < {now} + $2 THEN {now} + $2 ELSE lease_until_ms + 1
              END
-             WHERE id = $2 AND fence = $3 AND state = 'running' AND owner = $4
+             WHERE id = $1 AND fence = $3 AND state = 'running' AND owner = $4
              RETURNING id";
         let values = vec![
-            claimant.lease_ms().into(),
             claim.run.to_string().into(),
+            claimant.lease_ms().into(),
             claim.fence.into(),
             claimant.owner.as_str().into(),
         ];
-        let rows = self.database.write_at_once("settle a run", &[sql], values).await?;
+        let statements = [renew, SETTLE_ENDED];
+        let rows = self.database.write_at_once("settle a run", &statements, values).await?;
         rows.first().map(drop).ok_or(StoreError::ClaimLost(claim.run))
+    }
+
+    /// Puts a run on the disk that has ended, if it has.
+    pub async fn settle_ended(&self, run: SyncRunId) -> Result<(), StoreError> {
+        let values = vec![run.to_string().into()];
+        self.database.write_at_once("settle a run", &[SETTLE_ENDED], values).await.map(drop)
     }
 
     /// Takes over one run whose lease has run out, or that was given back; of one record only, if

@@ -25,7 +25,7 @@ pub(super) static SQLITE_MIGRATIONS: LazyLock<Migrator> = migrations!(
     "0008_open_and_failed_runs" "0009_shown_names" "0010_links_source_key" "0011_after_login"
     "0012_attention" "0014_superseded_by" "0015_ends" "0016_plans" "0017_key_uses" "0018_dry_runs"
     "0019_salesforce_user" "0020_shares" "0021_queue" "0022_changes" "0023_verifications"
-    "0024_console" "0025_runs_rowid" "0026_compared"
+    "0024_console" "0025_runs_rowid" "0026_compared" "0027_runs_ended"
 );
 
 pub(super) static POSTGRES_MIGRATIONS: LazyLock<Migrator> = migrations!(
@@ -34,7 +34,7 @@ pub(super) static POSTGRES_MIGRATIONS: LazyLock<Migrator> = migrations!(
     "0008_open_and_failed_runs" "0009_shown_names" "0010_links_source_key" "0011_after_login"
     "0012_attention" "0014_superseded_by" "0015_ends" "0016_plans" "0017_key_uses" "0018_dry_runs"
     "0019_salesforce_user" "0020_shares" "0021_queue" "0022_changes" "0023_verifications"
-    "0024_console" "0026_compared"
+    "0024_console" "0026_compared" "0027_runs_ended"
 );
 
 /// The migration of a file: `0026_compared` has version 26.

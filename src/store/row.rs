@@ -144,7 +144,7 @@ fn value<'v>(names: &[String], values: &'v [Value], name: &str) -> Option<&'v Va
 fn no_such(name: &str, kind: &str, value: Option<&Value>) -> String {
     match value {
         None => format!("no column `{name}`"),
-        Some(Value::Text(_)) => format!("a text in `{name}`, not a {kind}"),
+        Some(Value::Text(_) | Value::Shared(_)) => format!("a text in `{name}`, not a {kind}"),
         Some(Value::Integer(_)) => format!("a number in `{name}`, not a {kind}"),
     }
 }

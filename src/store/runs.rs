@@ -6,6 +6,7 @@
 //! written then.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +49,47 @@ pub struct EndedTry<'a> {
     pub callouts: &'a [RunCallout],
     /// When.
     pub ended_at: Timestamp,
+    /// Whether nothing relies on the run: it has written nothing, nothing was promised of it, and
+    /// nobody must look at it.
+    pub is_provisional: bool,
+}
+
+/// Ends a try, if its claim is still good.
+const END: &str = "UPDATE runs SET state = $7, ended_at_ms = $3, sync_status = $8, error_code = $9, result = $10, next_try_at_ms = $11,
+         tries = $12, callouts = $13, attention = $14, lease_until_ms = 0, plan = CASE WHEN $7 = 'ended' THEN NULL ELSE plan END
+     WHERE id = $1 AND fence = $2 AND state = 'running'
+     RETURNING id";
+
+/// A statement sees what was committed before it began: this one also who was admitted to wait
+/// while [`END`] had to wait for that. It begins a run only if the one before has ended under its
+/// claim, now or by the same message before.
+const BEGIN_NEXT: &str = concat!(
+    "UPDATE runs SET state = 'running', owner = $5, fence = fence + 1,
+         started_at_ms = CASE WHEN requested_at_ms > $3 THEN requested_at_ms ELSE $3 END,
+         lease_until_ms = {now} + $6
+     WHERE state = 'waiting' AND $5 IS NOT NULL
+       AND id = (SELECT id FROM runs WHERE parent_record_id = $4 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
+       AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running')
+       AND NOT EXISTS (SELECT 1 FROM runs WHERE parent_record_id = $4 AND state = 'running' AND dry_run = 0)
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
+     ",
+    returning_claimed!()
+);
+
+/// Whether there is one that [`BEGIN_NEXT`] might begin.
+const FIND_NEXT: &str = "SELECT id FROM runs
+     WHERE parent_record_id = $4 AND state = 'waiting' AND dry_run = 0 AND $5 IS NOT NULL LIMIT 1";
+
+/// The parameters of [`BEGIN_NEXT`] and [`FIND_NEXT`], the first ones of [`END`].
+fn next_values(run: &ClaimedRun, ended: &EndedTry<'_>, next: Option<&Claimant>) -> Vec<Value> {
+    vec![
+        run.claim.run.to_string().into(),
+        run.claim.fence.into(),
+        ended.ended_at.into(),
+        run.parent_record_id.as_str().into(),
+        next.map(|claimant| claimant.owner.clone()).into(),
+        next.map_or(0, Claimant::lease_ms).into(),
+    ]
 }
 
 impl Store {
@@ -121,9 +163,11 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Saves the end of a try, and in the same transaction begins the run that waits for the
-    /// record, claimed by `next`; if that is `None` it waits on for its turn among all. With
-    /// `next_try_at` in the result the run stays to be tried again.
+    /// Saves the end of a try, and begins the run that waits for the record, claimed by `next`; if
+    /// that is `None` it waits on for its turn among all. With `next_try_at` in the result the run
+    /// stays to be tried again.
+    ///
+    /// The end of a provisional run is provisional, too: see [`Store::settle`].
     pub async fn end(
         &self,
         run: &ClaimedRun,
@@ -133,46 +177,32 @@ impl Store {
         let operation = "save the end of a run";
         let result = ended.result;
         let state = if result.next_try_at.is_some() { RunState::Retrying } else { RunState::Ended };
-        let end = "UPDATE runs SET state = $3, ended_at_ms = $4, sync_status = $5, error_code = $6, result = $7, next_try_at_ms = $8,
-                 tries = $9, callouts = $10, attention = $14, lease_until_ms = 0, plan = CASE WHEN $3 = 'ended' THEN NULL ELSE plan END
-             WHERE id = $1 AND fence = $2 AND state = 'running'
-             RETURNING id";
-        // A statement sees what was committed before it began: this one also who was admitted to
-        // wait while the first one had to wait for that. It begins a run only if this one has ended
-        // under this claim, now or by the same message before.
-        let begin_next = concat!(
-            "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1,
-                 started_at_ms = CASE WHEN requested_at_ms > $4 THEN requested_at_ms ELSE $4 END,
-                 lease_until_ms = {now} + $12
-             WHERE state = 'waiting' AND $11 IS NOT NULL
-               AND id = (SELECT id FROM runs WHERE parent_record_id = $13 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
-               AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running')
-               AND NOT EXISTS (SELECT 1 FROM runs WHERE parent_record_id = $13 AND state = 'running' AND dry_run = 0)
-               AND NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
-             ",
-            returning_claimed!()
-        );
-        let values = vec![
-            run.claim.run.to_string().into(),
-            run.claim.fence.into(),
+        let mut values = next_values(run, ended, next);
+        values.extend([
             state.as_str().into(),
-            ended.ended_at.into(),
             result.sync_status.to_string().into(),
             result.error_code.clone().into(),
-            result.json().into(),
+            Arc::clone(result.json()).into(),
             result.next_try_at.into(),
             text(ended.tries).into(),
             text(ended.callouts).into(),
-            next.map(|claimant| claimant.owner.clone()).into(),
-            next.map_or(0, Claimant::lease_ms).into(),
-            run.parent_record_id.as_str().into(),
             (!result.attention.is_empty())
                 .then(|| format!(" {} ", result.attention.join(" ")))
                 .into(),
-        ];
-        let rows = self.database.write_at_once(operation, &[end, begin_next], values).await?;
+        ]);
+        let rows = if ended.is_provisional {
+            self.database.write_provisionally(operation, &[END, FIND_NEXT], values).await?
+        } else {
+            self.database.write_at_once(operation, &[END, BEGIN_NEXT], values).await?
+        };
         match rows.as_slice() {
-            [ended, begun @ ..] if ended.get::<SyncRunId>("id")? == run.claim.run => {
+            [row, found @ ..] if row.get::<SyncRunId>("id")? == run.claim.run => {
+                if found.is_empty() || !ended.is_provisional {
+                    return found.first().map(claimed).transpose();
+                }
+                // A claim is never provisional: a crash would let another one have the same fence.
+                let values = next_values(run, ended, next);
+                let begun = self.database.write_at_once(operation, &[BEGIN_NEXT], values).await?;
                 begun.first().map(claimed).transpose()
             }
             _ => self.ended_before(run, ended, next).await,

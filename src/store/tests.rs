@@ -188,9 +188,13 @@ async fn end(
     next: Option<&Claimant>,
 ) -> Result<Option<ClaimedRun>, StoreError> {
     let run = ClaimedRun { claim: held, ..new_run().claimed() };
-    let result = &result.clone().into();
-    let ended = EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) };
-    store.end(&run, &ended, next).await
+    store.end(&run, &ended_with(&result.clone().into()), next).await
+}
+
+/// A try of which nothing but the answer is to be saved.
+fn ended_with(result: &WrittenResult) -> EndedTry<'_> {
+    let ended_at = instant(800);
+    EndedTry { result, tries: &[], callouts: &[], ended_at, is_provisional: false }
 }
 
 fn completed() -> SyncResult {
@@ -268,12 +272,8 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         error_code: result.error_code.clone(),
         message: result.message.clone(),
     };
-    let ended = EndedTry {
-        result: &result.clone().into(),
-        tries: std::slice::from_ref(&only),
-        callouts: &[callout],
-        ended_at: instant(800),
-    };
+    let (saved, tries) = (result.clone().into(), std::slice::from_ref(&only));
+    let ended = EndedTry { tries, callouts: &[callout], ..ended_with(&saved) };
     assert_eq!(store.end(&claimed, &ended, None).await.unwrap(), None);
     let run = store.load_run(run.id).await.unwrap().unwrap();
     assert_eq!(

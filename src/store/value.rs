@@ -1,10 +1,20 @@
 //! The values of a statement's parameters.
 
+use std::sync::Arc;
+
 /// A value of a parameter: text, or a whole number of 64 bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Text(Option<String>),
+    /// A long text that somebody else needs as well.
+    Shared(Arc<String>),
     Integer(Option<i64>),
+}
+
+impl From<Arc<String>> for Value {
+    fn from(text: Arc<String>) -> Self {
+        Self::Shared(text)
+    }
 }
 
 impl From<&str> for Value {

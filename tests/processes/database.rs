@@ -185,6 +185,42 @@ async fn a_run_that_the_database_loses_has_written_nothing_and_its_caller_is_tol
     panic!("the database lost no run");
 }
 
+/// A sync that found everything in place is not worth a wait for the disk: its answer stays true.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_changed_nothing_may_be_lost_and_its_answer_stays_true() {
+    let server = Server::start();
+    let cluster = Cluster::on(server.url()).await;
+    let replica = cluster.replica(&[]).await;
+    let deal = cluster.add_deal();
+    let path = format!("/sync-to-m3ter/{deal}");
+    let (_, first) = cluster.post(&replica, &path).await.unwrap();
+    assert_eq!(first["syncStatus"], "Completed", "{first:#}");
+    cluster.organization.clear_requests();
+    // What something else commits meanwhile saves the run as well.
+    for _ in 0..5 {
+        server.suspend_writer();
+        let (status, answer) = cluster.post(&replica, &path).await.unwrap();
+        assert_eq!((status, &answer["syncStatus"]), (200, &json!("Completed")), "{answer:#}");
+        server.stop();
+        server.start_again();
+        cluster.until_ready(&replica).await;
+        let run = answer["syncRunId"].as_str().unwrap();
+        let (status, _) = cluster.get(&replica, &format!("/sync-runs/{run}")).await.unwrap();
+        let (_, again) = cluster.post(&replica, &path).await.unwrap();
+        assert_eq!(again["syncStatus"], "Completed", "{again:#}");
+        for object in again["objectResults"].as_array().unwrap() {
+            assert_eq!(object["action"], "unchanged", "{again:#}");
+        }
+        let requests = cluster.organization.requests();
+        assert!(requests.iter().all(|request| request.method == "GET"), "{requests:#?}");
+        if status == 404 {
+            return;
+        }
+        assert_eq!(status, 200);
+    }
+    panic!("the database lost no run");
+}
+
 /// `verify-full` asks who signed the server's certificate, and for whom.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_valid_certificate_is_refused_with_the_reason() {

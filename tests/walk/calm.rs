@@ -66,7 +66,7 @@ async fn calm(world: &mut World) {
 /// Every run has ended: those that callers were told of, and all others.
 async fn ended(world: &mut World) -> Vec<Broken> {
     let deadline = Instant::now() + RUNS_END_WITHIN;
-    let told: Vec<String> = world.told.lock().unwrap().runs.clone();
+    let told: Vec<String> = world.told.lock().unwrap().kept_runs();
     world.tally.add("checked", "accepted requests", told.len() as u64);
     let mut open = vec!["unknown".to_owned()];
     while !open.is_empty() && Instant::now() < deadline {

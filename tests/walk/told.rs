@@ -12,6 +12,10 @@ use crate::tally::Tally;
 pub(crate) struct Told {
     /// The runs that were accepted.
     pub(crate) runs: Vec<String>,
+    /// Those of which an answer said that they found everything in place.
+    unwritten: BTreeSet<String>,
+    /// Whether the database has crashed since all was quiet last.
+    pub(crate) has_crashed: bool,
     /// Those of which an answer said that they are tried again.
     promised: BTreeSet<String>,
     /// The last sync of each record that an answer called `Completed`.
@@ -45,6 +49,9 @@ impl Told {
                 self.wrong.push(format!("{path} was lost after it wrote something: {answer}"));
             }
         } else {
+            if let (Some(run), true) = (answer["syncRunId"].as_str(), is_unwritten(answer)) {
+                self.unwritten.insert(run.to_owned());
+            }
             let runs = answer["syncRunIds"]
                 .as_array()
                 .into_iter()
@@ -100,8 +107,19 @@ impl Told {
         }
     }
 
+    /// The runs that the history must know.
+    pub(crate) fn kept_runs(&self) -> Vec<String> {
+        let may_be_lost = |run: &&String| self.has_crashed && self.unwritten.contains(*run);
+        self.runs.iter().filter(|run| !may_be_lost(run)).cloned().collect()
+    }
+
     /// Runs that have ended are known to have ended; the last one may still be replayed.
     pub(crate) fn forget_runs(&mut self, ended: &[Json]) {
+        if std::mem::take(&mut self.has_crashed) {
+            let listed: BTreeSet<&str> =
+                ended.iter().filter_map(|run| run["syncRunId"].as_str()).collect();
+            self.runs.retain(|run| listed.contains(run.as_str()));
+        }
         let says = |run: &&Json| {
             run["attention"]
                 .as_array()
@@ -149,4 +167,15 @@ fn is_lost(answer: &Json) -> bool {
         && answer["message"]
             .as_str()
             .is_some_and(|text| text.contains("lost this sync before it wrote anything"))
+}
+
+/// Whether a sync has found everything in place and nothing that somebody must look at, or was to
+/// write nothing.
+fn is_unwritten(answer: &Json) -> bool {
+    let is_as_it_was =
+        |result: &Json| matches!(result["action"].as_str(), Some("unchanged" | "skipped"));
+    let results = answer["objectResults"].as_array();
+    answer["syncStatus"] == "Completed"
+        && answer["attention"].as_array().is_none_or(Vec::is_empty)
+        && (answer["dryRun"] == true || results.is_some_and(|all| all.iter().all(is_as_it_was)))
 }

@@ -237,6 +237,7 @@ impl World {
             Op::Start(replica) => self.start(*replica).await,
             Op::Outage { ms } => {
                 if let Some(server) = self.server.clone() {
+                    self.told.lock().unwrap().has_crashed = true;
                     server.stop();
                     tokio::time::sleep(Duration::from_millis(*ms)).await;
                     server.start_again();

@@ -47,23 +47,26 @@ pub(super) fn push_literal(text: &mut String, value: &Value) {
         Value::Integer(Some(integer)) => {
             let _ = write!(text, "({integer})");
         }
-        Value::Text(Some(value)) => {
-            text.reserve(value.len() + 16);
-            text.push_str("E'");
-            let mut rest = value.as_str();
-            while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'\'' | 0)) {
-                text.push_str(&rest[..at]);
-                text.push_str(match rest.as_bytes()[at] {
-                    b'\\' => r"\\",
-                    b'\'' => "''",
-                    _ => "\u{fffd}",
-                });
-                rest = &rest[at + 1..];
-            }
-            text.push_str(rest);
-            text.push('\'');
-        }
+        Value::Text(Some(value)) => push_text(text, value),
+        Value::Shared(value) => push_text(text, value),
     }
+}
+
+fn push_text(text: &mut String, value: &str) {
+    text.reserve(value.len() + 16);
+    text.push_str("E'");
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'\'' | 0)) {
+        text.push_str(&rest[..at]);
+        text.push_str(match rest.as_bytes()[at] {
+            b'\\' => r"\\",
+            b'\'' => "''",
+            _ => "\u{fffd}",
+        });
+        rest = &rest[at + 1..];
+    }
+    text.push_str(rest);
+    text.push('\'');
 }
 
 fn word(word: Word<'_>) -> Cow<'static, str> {

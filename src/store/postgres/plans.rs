@@ -52,7 +52,7 @@ enum Kind {
 impl Kind {
     fn of(value: &Value) -> Self {
         match value {
-            Value::Text(_) => Self::Text,
+            Value::Text(_) | Value::Shared(_) => Self::Text,
             Value::Integer(_) => Self::Integer,
         }
     }

@@ -78,6 +78,8 @@ struct Held {
     file: Arc<PathBuf>,
     duty: Duty,
     connection: Option<Connection>,
+    /// Whether its commits wait for the disk at present, where it is its duty to write.
+    is_synced: bool,
 }
 
 impl SqliteConnections {
@@ -123,7 +125,7 @@ impl Worker {
     fn start(file: Arc<PathBuf>, duty: Duty) -> std::io::Result<Self> {
         let (works, given) = mpsc::channel::<Work>();
         let serve = move || {
-            let mut held = Held { file, duty, connection: None };
+            let mut held = Held { file, duty, connection: None, is_synced: true };
             while let Ok(work) = given.recv() {
                 work(&mut held);
             }
@@ -146,12 +148,26 @@ impl Drop for Idle {
 }
 
 impl Held {
-    fn connection(&mut self) -> rusqlite::Result<&mut Connection> {
+    /// The connection, whose commits wait for the disk or, if that is its duty, do not.
+    fn connection(&mut self, is_synced: bool) -> rusqlite::Result<&mut Connection> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect()?,
+            None => {
+                self.is_synced = true;
+                self.connect()?
+            }
         };
-        Ok(self.connection.insert(connection))
+        let connection = self.connection.insert(connection);
+        if matches!(self.duty, Duty::Write) && self.is_synced != is_synced {
+            let level = if is_synced { "FULL" } else { "NORMAL" };
+            match connection.pragma_update(None, "synchronous", level) {
+                Ok(()) => self.is_synced = is_synced,
+                Err(error) if is_synced => return Err(error),
+                // It waits for the disk all the same.
+                Err(_) => {}
+            }
+        }
+        Ok(connection)
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {
@@ -184,13 +200,23 @@ impl Lent {
         &mut self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, sqlx::Error> {
+        self.work_synced(true, work).await
+    }
+
+    /// The same, where commits of a connection that writes wait for the disk or do not.
+    pub(super) async fn work_synced<T: Send + 'static>(
+        &mut self,
+        is_synced: bool,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, sqlx::Error> {
         self.is_kept = false;
         let worker = match self.worker.take() {
             Some(worker) => worker,
             None => Worker::start(Arc::clone(&self.lender.file), self.lender.duty)?,
         };
         let (sender, done) = oneshot::channel();
-        let work = move |held: &mut Held| drop(sender.send(held.connection().and_then(work)));
+        let work =
+            move |held: &mut Held| drop(sender.send(held.connection(is_synced).and_then(work)));
         worker.works.send(Box::new(work)).map_err(|_| sqlx::Error::WorkerCrashed)?;
         let outcome = done.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
         self.worker = Some(worker);

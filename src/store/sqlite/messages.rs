@@ -71,10 +71,11 @@ impl SqliteWriter {
             };
             let together = self.take();
             if !together.is_empty() {
+                let is_synced = !together.iter().all(|waiting| waiting.message.is_provisional);
                 let is_as_before = lent
-                    .work(move |connection| {
-                        let is_as_before = write_all(connection, together);
-                        Ok(is_as_before && connection.is_autocommit())
+                    .work_synced(is_synced, move |connection| {
+                        write_together(connection, together);
+                        Ok(connection.is_autocommit())
                     })
                     .await?;
                 if is_as_before {
@@ -104,23 +105,6 @@ impl SqliteWriter {
 
 fn received(answer: Option<Result<Answer, SqliteFault>>) -> Result<Answer, sqlx::Error> {
     Ok(answer.ok_or(sqlx::Error::WorkerCrashed)??)
-}
-
-/// Carries out messages, without waiting for the disk if all of them are provisional; whether the
-/// connection is as it was before.
-fn write_all(connection: &Connection, messages: Vec<Waiting>) -> bool {
-    if !messages.iter().all(|waiting| waiting.message.is_provisional) {
-        write_together(connection, messages);
-        return true;
-    }
-    // If it cannot be changed, they wait for the disk as well.
-    let _ = wait_for_disk(connection, "NORMAL");
-    write_together(connection, messages);
-    wait_for_disk(connection, "FULL").is_ok()
-}
-
-fn wait_for_disk(connection: &Connection, when: &str) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "synchronous", when)
 }
 
 /// Carries out messages in one transaction or, if one of them fails, each in one of its own.

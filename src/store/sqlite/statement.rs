@@ -47,6 +47,7 @@ fn bind(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite::Result<()>
         let value = number.and_then(|number: usize| values.get(number.checked_sub(1)?));
         match value {
             Some(Value::Text(text)) => statement.raw_bind_parameter(place, text)?,
+            Some(Value::Shared(text)) => statement.raw_bind_parameter(place, text.as_str())?,
             Some(Value::Integer(integer)) => statement.raw_bind_parameter(place, integer)?,
             None => {}
         }

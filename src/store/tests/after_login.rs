@@ -20,14 +20,7 @@ async fn ended(store: &Store, run: &NewRun, code: Option<ErrorCode>) {
         Some(code) => failed_by(Failure::new(code, "refused")),
         None => completed(),
     };
-    store
-        .end(
-            &claimed,
-            &EndedTry { result: &result.into(), tries: &[], callouts: &[], ended_at: instant(800) },
-            None,
-        )
-        .await
-        .unwrap();
+    store.end(&claimed, &ended_with(&result.into()), None).await.unwrap();
 }
 
 fn run_of(text: &str) -> NewRun {
@@ -66,7 +59,7 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
         let result = failed_by(failure);
         here.end(
             &claimed,
-            &EndedTry { result: &result.into(), tries: &[], callouts: &[], ended_at: instant(900) },
+            &EndedTry { ended_at: instant(900), ..ended_with(&result.into()) },
             None,
         )
         .await

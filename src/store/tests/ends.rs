@@ -181,16 +181,7 @@ async fn ended(store: &Store, record_id: &str, task: RunTask, fails: bool) -> Sy
     let failure = Failure::new(ErrorCode::RecordNotSynced, "away");
     let result = if fails { failed_by(failure) } else { completed() };
     store
-        .end(
-            &claimed,
-            &EndedTry {
-                result: &result.into(),
-                tries: &[],
-                callouts: &[],
-                ended_at: Timestamp::now(),
-            },
-            None,
-        )
+        .end(&claimed, &EndedTry { ended_at: Timestamp::now(), ..ended_with(&result.into()) }, None)
         .await
         .unwrap();
     run.id

@@ -4,6 +4,9 @@ use super::*;
 
 on_both_engines! {
     a_run_whose_caller_waits_is_settled_by_a_commit_that_changes_its_row
+    a_provisional_run_that_has_ended_is_settled_by_a_commit_that_changes_its_row
+    a_provisional_end_begins_the_run_that_waits
+    a_provisional_end_that_is_carried_out_twice_does_what_it_did_once
 }
 
 async fn a_run_whose_caller_waits_is_settled_by_a_commit_that_changes_its_row(home: Home) {
@@ -36,6 +39,64 @@ async fn a_run_whose_caller_waits_is_settled_by_a_commit_that_changes_its_row(ho
         panic!("the record is free")
     };
     assert!(!run.is_provisional, "its caller goes away at once");
+}
+
+/// A provisional run, and its end.
+async fn provisional(store: &Store, claimant: &Claimant) -> ClaimedRun {
+    let awaited_until = Some(Timestamp::now() + Duration::from_mins(1));
+    let run = claims::claim(store, &NewRun { awaited_until, ..new_run() }, claimant).await;
+    assert!(run.is_provisional);
+    run
+}
+
+async fn end_provisionally(
+    store: &Store,
+    run: &ClaimedRun,
+    next: Option<&Claimant>,
+) -> Option<ClaimedRun> {
+    let result = completed().into();
+    let ended = EndedTry { is_provisional: true, ..ended_with(&result) };
+    store.end(run, &ended, next).await.unwrap()
+}
+
+async fn a_provisional_run_that_has_ended_is_settled_by_a_commit_that_changes_its_row(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let run = provisional(&store, &here).await;
+    let id = run.claim.run;
+    store.settle_ended(id).await.unwrap();
+    let lease = lease_until(&store).await;
+    assert_eq!(end_provisionally(&store, &run, Some(&here)).await, None);
+    let ended = store.load_run(id).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.ended_at), (RunState::Ended, Some(instant(800))));
+    assert_eq!(lease_until(&store).await, 0, "not {lease}");
+    store.settle_ended(id).await.unwrap();
+    assert_eq!(lease_until(&store).await, 1);
+    store.settle(run.claim, &here).await.unwrap();
+    assert_eq!(lease_until(&store).await, 2);
+    assert_eq!(store.load_run(id).await.unwrap().unwrap().state, RunState::Ended);
+}
+
+async fn a_provisional_end_begins_the_run_that_waits(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let (first, second) = (provisional(&store, &here).await, new_run());
+    assert_eq!(store.admit(&second, &here).await.unwrap(), Admission::Waits(second.id));
+    let begun = end_provisionally(&store, &first, Some(&here)).await.expect("one waits");
+    assert_eq!((begun.claim.run, begun.claim.fence), (second.id, 1));
+    assert!(!begun.is_provisional, "another process could get the same fence after a crash");
+    // Without a claimant it waits for its turn.
+    let third = new_run();
+    assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id));
+    assert_eq!(end_provisionally(&store, &begun, None).await, None);
+    assert_eq!(store.load_run(third.id).await.unwrap().unwrap().state, RunState::Waiting);
+}
+
+async fn a_provisional_end_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
+    let (store, here, there) = (home.store().await, process(), process());
+    let (first, second) = (provisional(&store, &here).await, new_run());
+    assert_eq!(store.admit(&second, &here).await.unwrap(), Admission::Waits(second.id));
+    let begun = end_provisionally(&store, &first, Some(&here)).await.expect("one waits");
+    assert_eq!(end_provisionally(&store, &first, Some(&here)).await, Some(begun));
+    assert_eq!(end_provisionally(&store, &first, Some(&there)).await, None);
 }
 
 async fn lease_until(store: &Store) -> i64 {

@@ -220,8 +220,7 @@ async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Hom
             message: String::new(),
         };
         let result = WrittenResult::from(fails((number < 3).then_some(instant(number.into()))));
-        let ended =
-            EndedTry { result: &result, tries: &[tries], callouts: &[], ended_at: instant(800) };
+        let ended = EndedTry { tries: &[tries], ..ended_with(&result) };
         store.end(&run, &ended, None).await.unwrap();
         held.push(run.claim.run);
     }

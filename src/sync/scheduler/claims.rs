@@ -70,12 +70,15 @@ impl Claims {
         *self.count.borrow()
     }
 
-    /// Puts a run on the disk, if it is held and not there yet: from then on something outside may
-    /// rely on it.
+    /// Puts a run on the disk, if it is not there yet: from then on something outside may rely on
+    /// it.
     pub(crate) async fn settle(&self, run: SyncRunId, store: &Store) -> Result<(), StoreError> {
         let held = self.state().held.get(&run).cloned();
-        let Some((claim, lease)) = held.filter(|(_, lease)| !lease.is_settled()) else {
-            return Ok(());
+        let (claim, lease) = match held {
+            Some((_, lease)) if lease.is_settled() => return Ok(()),
+            Some(held) => held,
+            // It may have ended here a moment ago.
+            None => return store.settle_ended(run).await,
         };
         let asked_at = Instant::now();
         match store.settle(claim, &self.claimant).await {
@@ -86,8 +89,8 @@ impl Claims {
             }
             Err(lost @ StoreError::ClaimLost(_)) => {
                 lease.lose();
-                // It has ended, was given back, or somebody else has claimed it: all are on the
-                // disk. Or a database that crashed does not know of it any more.
+                // It was given back, or somebody else has claimed it: both are on the disk. Or a
+                // database that crashed does not know of it any more.
                 store.load_run(run).await?.map(drop).ok_or(lost)
             }
             Err(error) => Err(error),

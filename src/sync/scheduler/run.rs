@@ -218,7 +218,15 @@ impl Shared {
             message: kept.message.clone(),
         });
         let callouts = callouts(&run.callouts, budget.journal());
-        let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };
+        // It has found all as it should be: what a crash of the machine loses is that it looked.
+        let is_provisional = !lease.is_settled() && result.success && result.attention.is_empty();
+        let ended = EndedTry {
+            result: &kept,
+            tries: &tries,
+            callouts: &callouts,
+            ended_at,
+            is_provisional,
+        };
         let Some(next) = self.save_end_at_last(run, &ended, lease).await else {
             self.tell_lost(run, lease).await;
             return None;
