@@ -10,6 +10,8 @@ use super::text::is_blank;
 pub const NAME_FIELDS: [&str; 3] = ["Name", "OrderNumber", "ContractNumber"];
 /// A map of the standard library with as many entries is one piece of memory, however it was made.
 const MAX_FIELDS_OF_A_NODE: usize = 11;
+/// Rows of about a kilobyte each whose room is not worth the time to make them smaller.
+const FEW_ROWS: usize = 200;
 
 /// A record of a query. Field names are found without regard to case, as in SOQL.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +50,7 @@ impl Record {
 
     /// Forgets what Salesforce says of each row beside its fields: its type and its address.
     pub fn forget_attributes(&mut self) {
-        forget_attributes(&mut self.0);
+        forget_attributes(&mut self.0, false);
     }
 
     /// Forgets the rows below it, and what they hold.
@@ -99,8 +101,9 @@ impl<'r> RecordRow<'r> {
     }
 }
 
-fn forget_attributes(fields: &mut Map<String, Json>) {
-    if fields.len() > MAX_FIELDS_OF_A_NODE {
+/// Of one of so many rows that the room which they take counts, or of another one.
+fn forget_attributes(fields: &mut Map<String, Json>, is_of_many: bool) {
+    if is_of_many && fields.len() > MAX_FIELDS_OF_A_NODE {
         // A map that is made in one go takes less room than one that has grown.
         let all = std::mem::take(fields).into_iter();
         *fields = all.filter(|(name, _)| name != "attributes").collect();
@@ -109,9 +112,12 @@ fn forget_attributes(fields: &mut Map<String, Json>) {
     }
     for value in fields.values_mut() {
         match value {
-            Json::Object(fields) => forget_attributes(fields),
+            Json::Object(fields) => forget_attributes(fields, is_of_many),
             Json::Array(rows) => {
-                rows.iter_mut().filter_map(Json::as_object_mut).for_each(forget_attributes);
+                let is_of_many = is_of_many || rows.len() > FEW_ROWS;
+                for row in rows.iter_mut().filter_map(Json::as_object_mut) {
+                    forget_attributes(row, is_of_many);
+                }
             }
             _ => {}
         }

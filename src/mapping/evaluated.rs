@@ -2,7 +2,7 @@
 //! should know.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -44,6 +44,13 @@ pub(super) enum Source {
     Several(Vec<Source>),
 }
 
+/// Sources of fields of each deal, and how they are displayed.
+static COMMON: LazyLock<Vec<(Source, Arc<str>)>> = LazyLock::new(|| {
+    let others = [Source::Constant, Source::Default, Source::CurrencySetting];
+    let all = EntityKind::ALL.map(Source::This).into_iter().chain(others);
+    all.map(|source| (source.clone(), source.to_string().into())).collect()
+});
+
 impl Source {
     /// What several values came from, each once; a constant if there are none.
     pub(super) fn of_all(mut sources: Vec<Self>) -> Self {
@@ -54,11 +61,14 @@ impl Source {
         }
     }
 
-    /// As it is displayed, without another copy of a field's name.
+    /// As it is displayed, without another copy of what many fields have in common.
     pub(super) fn shown(&self) -> Arc<str> {
         match self {
             Self::Field(name) => Arc::clone(name),
-            source => source.to_string().into(),
+            source => match COMMON.iter().find(|(common, _)| common == source) {
+                Some((_, shown)) => Arc::clone(shown),
+                None => source.to_string().into(),
+            },
         }
     }
 

@@ -176,11 +176,12 @@ fn value_of(
     applied: &mut Applied,
     owners: &Owners,
 ) -> Option<Json> {
-    let field = format!("`{}.{}`", target.sobject, target.field);
+    let field = || format!("`{}.{}`", target.sobject, target.field);
     let (value, text) = match (&applied.id, foreign_id(change)) {
         (Some(id), _) if target.current.as_deref() == Some(id.as_str()) => return None,
         (Some(id), foreign) => {
             let overwritten = |other| {
+                let field = field();
                 format!("{field} held {other}, and this record's is {id}; it was overwritten")
             };
             (Some(Json::String(id.to_string())), foreign.map(overwritten))
@@ -188,11 +189,13 @@ fn value_of(
         (None, Some(other)) if is_without_object(change, applied) => {
             match M3terId::parse(other).ok().and_then(|id| owners.get(&id)) {
                 Some(owner) => {
+                    let field = field();
                     let text =
                         format!("{field} held {other}, which belongs to {owner}; it was cleared");
                     (Some(Json::Null), Some(text))
                 }
                 None => {
+                    let field = field();
                     let text = format!("{field} holds {other}, which no sync made for this row");
                     (None, Some(text))
                 }
