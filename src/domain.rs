@@ -43,6 +43,7 @@ pub mod rows;
 pub mod run;
 pub mod settings;
 pub mod share;
+pub mod source;
 pub mod text;
 pub mod typed_code;
 pub mod value;

@@ -1,8 +1,7 @@
 //! A value on its way from a record to an object: what it is, where it came from, and what a person
 //! should know.
 
-use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -11,12 +10,12 @@ use serde_json::Value as Json;
 
 use crate::domain::condition::Constant;
 use crate::domain::conversion::{Problem, Raw, as_date, convert, text};
-use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::NoDecimal;
 use crate::domain::personal;
 use crate::domain::rows::FieldRef;
+use crate::domain::source::Source;
 use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
@@ -30,76 +29,6 @@ pub(super) struct Evaluated {
 
 /// `None` where the source is blank.
 pub(super) type Outcome = Result<Option<Evaluated>, Finding>;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    Field(Arc<str>),
-    Constant,
-    Default,
-    CurrencySetting,
-    PlanTemplates,
-    This(EntityKind),
-    /// A product rule, as it is shown.
-    Rule(String),
-    Several(Vec<Source>),
-}
-
-/// Sources of fields of each deal, and how they are displayed.
-static COMMON: LazyLock<Vec<(Source, Arc<str>)>> = LazyLock::new(|| {
-    let others = [Source::Constant, Source::Default, Source::CurrencySetting];
-    let all = EntityKind::ALL.map(Source::This).into_iter().chain(others);
-    all.map(|source| (source.clone(), source.to_string().into())).collect()
-});
-
-impl Source {
-    /// What several values came from, each once; a constant if there are none.
-    pub(super) fn of_all(mut sources: Vec<Self>) -> Self {
-        match sources.len() {
-            0 => Self::Constant,
-            1 => sources.remove(0),
-            _ => Self::Several(sources),
-        }
-    }
-
-    /// As it is displayed, without another copy of what many fields have in common.
-    pub(super) fn shown(&self) -> Arc<str> {
-        match self {
-            Self::Field(name) => Arc::clone(name),
-            source => match COMMON.iter().find(|(common, _)| common == source) {
-                Some((_, shown)) => Arc::clone(shown),
-                None => source.to_string().into(),
-            },
-        }
-    }
-
-    /// Adds one to those of a value that is put together.
-    pub(super) fn add_to(self, sources: &mut Vec<Self>) {
-        if !sources.contains(&self) {
-            sources.push(self);
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Field(name) => f.write_str(name),
-            Self::Constant => f.write_str("constant"),
-            Self::Default => f.write_str("default"),
-            Self::CurrencySetting => f.write_str("setting `currency`"),
-            Self::PlanTemplates => f.write_str("the plan templates of the lines"),
-            Self::This(kind) => write!(f, "{kind} of this sync"),
-            Self::Rule(rule) => f.write_str(rule),
-            Self::Several(sources) => {
-                for (index, source) in sources.iter().enumerate() {
-                    let before = if index == 0 { "" } else { ", " };
-                    write!(f, "{before}{source}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
 
 impl Evaluated {
     pub(super) fn new(raw: Raw, source: Source) -> Self {

@@ -1,11 +1,12 @@
 //! From codes to what m3ter has under them, by the row itself or by the rule for its product.
 
-use super::evaluated::{Evaluated, Outcome, Source};
+use super::evaluated::{Evaluated, Outcome};
 use super::row::{Row, not_asked_yet};
 use crate::domain::catalog::CatalogKind;
 use crate::domain::conversion::Raw;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::product_rule::ProductRule;
+use crate::domain::source::Source;
 use crate::domain::text::nearest;
 use crate::domain::typed_code::looked_up_code;
 use crate::domain::value::Value;

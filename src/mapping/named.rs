@@ -1,8 +1,9 @@
 //! Segments and custom fields: values by names.
 
-use super::evaluated::{Evaluated, Outcome, Source};
+use super::evaluated::{Evaluated, Outcome};
 use crate::domain::conversion::Raw;
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::source::Source;
 use crate::domain::value::{CustomFields, CustomValue, Value};
 use crate::domain::warning::Warning;
 

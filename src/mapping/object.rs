@@ -1,6 +1,6 @@
 //! Which object a row makes: its key, its code, and by what it is found or shared.
 
-use super::evaluated::{Evaluated, Outcome, Source};
+use super::evaluated::{Evaluated, Outcome};
 use super::lookup::{shared_plan, shared_plan_rule};
 use super::mapped::ObjectMapping;
 use super::row::Row;
@@ -8,6 +8,7 @@ use crate::domain::conversion::Raw;
 use crate::domain::desired::{NaturalKey, SharedKey};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SalesforceId;
+use crate::domain::source::Source;
 use crate::domain::text::trimmed;
 use crate::domain::typed_code::{TypedCode, typed_code};
 use crate::domain::value::Value;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evaluated::{Evaluated, Source};
+use super::evaluated::Evaluated;
 use super::language::Guard;
 use super::mapped::{FieldMapping, Mapping, ObjectMapping, Readiness};
 use super::object::{
@@ -24,6 +24,7 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::rows::FieldRef;
 use crate::domain::settings::Otherwise;
+use crate::domain::source::Source;
 use crate::domain::value::Value;
 use crate::domain::warning::{Attention, Warning};
 use crate::soql::not_readable;

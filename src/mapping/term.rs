@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::civil::Date;
 use strum::Display;
 
-use super::evaluated::{Evaluated, Outcome, Source};
+use super::evaluated::{Evaluated, Outcome};
 use super::language::Slot;
 use super::lookup::look_up;
 use super::named::Named;
@@ -28,6 +28,7 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{count, decimal_in_json};
 use crate::domain::personal;
 use crate::domain::rows::{FieldRef, ROOT, SetId};
+use crate::domain::source::Source;
 use crate::domain::text::is_blank;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
