@@ -101,7 +101,7 @@ impl<'r> RecordRow<'r> {
     }
 }
 
-/// Of one of so many rows that the room which they take counts, or of another one.
+/// Of a row and what is below it; `is_of_many`: there are so many rows that their room counts.
 fn forget_attributes(fields: &mut Map<String, Json>, is_of_many: bool) {
     if is_of_many && fields.len() > MAX_FIELDS_OF_A_NODE {
         // A map that is made in one go takes less room than one that has grown.

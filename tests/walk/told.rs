@@ -160,8 +160,8 @@ impl Told {
     }
 }
 
-/// Whether a caller who waited was told that the crash of the database lost the run. Only such a
-/// run may be missing from the history.
+/// Whether a caller who waited was told that the crash of the database lost the run: the history
+/// does not know it.
 fn is_lost(answer: &Json) -> bool {
     answer["errorCode"] == "INTERRUPTED"
         && answer["message"]

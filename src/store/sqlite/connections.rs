@@ -148,7 +148,7 @@ impl Drop for Idle {
 }
 
 impl Held {
-    /// The connection, whose commits wait for the disk or, if that is its duty, do not.
+    /// The connection; where its duty is to write, its commits wait for the disk or do not.
     fn connection(&mut self, is_synced: bool) -> rusqlite::Result<&mut Connection> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
